@@ -1,0 +1,225 @@
+// A job: one source, one recipe, and what became of it. `advance` is the only place where it changes state.
+
+import { Problem } from '../problems.ts';
+import type { ProblemDocument } from '../problems.ts';
+import type { Recipe } from './recipe.ts';
+
+export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/** Jobs wait in lanes, so that images do not wait behind films. */
+export const LANES = ['image', 'video'] as const;
+export type Lane = (typeof LANES)[number];
+
+export interface JobSource {
+  /** Where its bytes are in the store. */
+  readonly key: string;
+  /** The client's name for it, cleaned; for people only. */
+  readonly name: string | null;
+  /** As sniffed from the bytes. */
+  readonly mediaType: string;
+  readonly bytes: number;
+  /** Pixels as shown, after rotation. */
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly durationSeconds: number | null;
+}
+
+/** One finished output. `key` is where its bytes are in the store. */
+export interface OutputResult {
+  readonly mediaType: string;
+  readonly bytes: number;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly durationSeconds: number | null;
+  readonly decisions: readonly string[];
+  readonly key: string;
+}
+
+export interface Job {
+  readonly id: string;
+  readonly lane: Lane;
+  readonly status: JobStatus;
+  /** Grows with every change that a watcher would want to see. */
+  readonly revision: number;
+  readonly phase: 'waiting' | 'processing' | 'done';
+  /** 0–1, never backwards within an attempt; 1 only once published. */
+  readonly progress: number;
+  /** Media seconds per wall second, once known. */
+  readonly speed: number | null;
+  readonly etaSeconds: number | null;
+  /** Milliseconds since 1970, as all times here. */
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly expiresAt: number | null;
+  /** Counted before the work: 1 while the first one runs. */
+  readonly attempt: number;
+  /** Higher goes first. */
+  readonly priority: number;
+  readonly source: JobSource;
+  readonly recipe: Recipe;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Present once published. */
+  readonly results: Readonly<Record<string, OutputResult>>;
+  readonly problem: ProblemDocument | null;
+  readonly warnings: readonly string[];
+  readonly cancelRequested: boolean;
+}
+
+export interface NewJob {
+  readonly id: string;
+  readonly lane: Lane;
+  readonly source: JobSource;
+  readonly recipe: Recipe;
+  readonly priority?: number;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly idempotencyKey?: string;
+}
+
+export interface ProgressUpdate {
+  readonly progress?: number;
+  readonly speed?: number | null;
+  readonly etaSeconds?: number | null;
+  readonly source?: Partial<Pick<JobSource, 'mediaType' | 'width' | 'height' | 'durationSeconds'>>;
+}
+
+/** How many attempts a job gets, and how long it is kept when it ended. */
+export interface JobPolicy {
+  readonly maxAttempts: number;
+  readonly ttlSeconds: number;
+}
+
+export type JobAction =
+  | { readonly type: 'start' }
+  | { readonly type: 'progress'; readonly update: ProgressUpdate }
+  | { readonly type: 'succeed'; readonly results: Job['results']; readonly warnings: readonly string[] }
+  | { readonly type: 'fail'; readonly problem: ProblemDocument; readonly retry: boolean }
+  /** The owner died or its lease ran out: the attempt is spent. */
+  | { readonly type: 'interrupt' }
+  /** The owner gives it back on purpose (drain): the attempt is not spent. */
+  | { readonly type: 'hand_back' }
+  | { readonly type: 'cancel' }
+  /** The owner has stopped the work of a job that was asked to be cancelled. */
+  | { readonly type: 'cancelled' };
+
+export function newJob(job: NewJob, now: number): Job {
+  return {
+    id: job.id,
+    lane: job.lane,
+    status: 'queued',
+    revision: 1,
+    phase: 'waiting',
+    progress: 0,
+    speed: null,
+    etaSeconds: null,
+    createdAt: now,
+    startedAt: null,
+    finishedAt: null,
+    expiresAt: null,
+    attempt: 0,
+    priority: job.priority ?? 0,
+    source: job.source,
+    recipe: job.recipe,
+    metadata: job.metadata ?? {},
+    results: {},
+    problem: null,
+    warnings: [],
+    cancelRequested: false,
+  };
+}
+
+export function isFinished(job: Pick<Job, 'status'>): boolean {
+  return job.status === 'succeeded' || job.status === 'failed' || job.status === 'cancelled';
+}
+
+/**
+ * The job after an action, or the same object where the action means nothing in its state (a second
+ * cancel, progress after the end): callers compare by identity and write only what changed.
+ */
+export function advance(job: Job, action: JobAction, now: number, policy: JobPolicy): Job {
+  if (isFinished(job)) return job;
+  const next = step(job, action, now, policy);
+  return next === job ? job : { ...next, revision: job.revision + 1 };
+}
+
+function step(job: Job, action: JobAction, now: number, policy: JobPolicy): Job {
+  if (action.type === 'cancel') {
+    if (job.status === 'queued') return finish(job, 'cancelled', now, policy);
+    return job.cancelRequested ? job : { ...job, cancelRequested: true };
+  }
+  if (action.type === 'start') {
+    if (job.status !== 'queued') return job;
+    return {
+      ...job,
+      status: 'running',
+      phase: 'processing',
+      attempt: job.attempt + 1,
+      startedAt: now,
+      progress: 0,
+      speed: null,
+      etaSeconds: null,
+    };
+  }
+  if (job.status !== 'running') return job;
+  switch (action.type) {
+    case 'progress':
+      return applyProgress(job, action.update);
+    case 'succeed':
+      // A cancel that was answered 202 holds, even if the work ended in the same moment.
+      if (job.cancelRequested) return finish(job, 'cancelled', now, policy);
+      return {
+        ...finish(job, 'succeeded', now, policy),
+        progress: 1,
+        results: action.results,
+        warnings: action.warnings,
+      };
+    case 'fail':
+      if (job.cancelRequested) return finish(job, 'cancelled', now, policy);
+      if (action.retry && job.attempt < policy.maxAttempts) return requeue(job);
+      return { ...finish(job, 'failed', now, policy), problem: action.problem };
+    case 'interrupt':
+      if (job.cancelRequested) return finish(job, 'cancelled', now, policy);
+      if (job.attempt < policy.maxAttempts) return requeue(job);
+      return { ...finish(job, 'failed', now, policy), problem: exhausted(policy.maxAttempts) };
+    case 'hand_back':
+      if (job.cancelRequested) return finish(job, 'cancelled', now, policy);
+      return { ...requeue(job), attempt: job.attempt - 1 };
+    case 'cancelled':
+      return finish(job, 'cancelled', now, policy);
+  }
+}
+
+function applyProgress(job: Job, update: ProgressUpdate): Job {
+  const progress = Math.max(job.progress, Math.min(update.progress ?? 0, 0.999));
+  return {
+    ...job,
+    progress,
+    speed: update.speed === undefined ? job.speed : update.speed,
+    etaSeconds: update.etaSeconds === undefined ? job.etaSeconds : update.etaSeconds,
+    source: update.source === undefined ? job.source : { ...job.source, ...update.source },
+  };
+}
+
+function requeue(job: Job): Job {
+  return { ...job, status: 'queued', phase: 'waiting', progress: 0, speed: null, etaSeconds: null };
+}
+
+function finish(job: Job, status: JobStatus, now: number, policy: JobPolicy): Job {
+  return {
+    ...job,
+    status,
+    phase: 'done',
+    speed: null,
+    etaSeconds: null,
+    finishedAt: now,
+    expiresAt: now + policy.ttlSeconds * 1000,
+  };
+}
+
+function exhausted(attempts: number): ProblemDocument {
+  return new Problem(
+    'attempts_exhausted',
+    `The process that worked on this job died ${attempts} times. The source may be what kills it; check it and send it again.`,
+  ).toDocument();
+}

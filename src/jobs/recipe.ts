@@ -1,0 +1,81 @@
+// A recipe: the named outputs wanted from one source. A preset is a recipe kept under a name.
+
+import { z } from 'zod';
+import { imageOutputSchema } from '../operations/image.ts';
+import type { ImageOutput } from '../operations/image.ts';
+import { videoOutputSchema } from '../operations/video.ts';
+import type { VideoOutput } from '../operations/video.ts';
+import { Problem } from '../problems.ts';
+import type { Lane } from './job.ts';
+
+export type { ImageOutput, VideoOutput };
+
+/** Becomes part of URLs and of file names in the store. */
+const outputName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,63}$/,
+    'a name is 1–64 of a–z, 0–9, _ and -, and begins with a letter or digit',
+  )
+  // A plain object must never get such a key from a client.
+  .refine(
+    (name) => name !== '__proto__' && name !== 'constructor' && name !== 'prototype',
+    'this name is reserved',
+  );
+
+export const MAX_OUTPUTS = 50;
+
+export const recipeSchema = z.strictObject({
+  outputs: z
+    .record(outputName, z.discriminatedUnion('type', [imageOutputSchema, ...videoOutputSchema.options]))
+    .refine((outputs) => Object.keys(outputs).length > 0, 'at least one output is needed')
+    .refine((outputs) => Object.keys(outputs).length <= MAX_OUTPUTS, `at most ${MAX_OUTPUTS} outputs`),
+});
+export type Recipe = z.output<typeof recipeSchema>;
+export type Output = ImageOutput | VideoOutput;
+
+/** Image media types that a video output accepts too: FFmpeg reads them as clips. */
+const MOVING_IMAGES = new Set(['image/gif']);
+
+/**
+ * The lane that works on a recipe. Rejects a recipe that mixes image and video outputs (`recipe_invalid`)
+ * or does not fit the source (`media_type_unsupported`), before anything is queued.
+ */
+export function laneFor(recipe: Recipe, mediaType: string): Lane {
+  const entries = Object.entries(recipe.outputs);
+  const images = entries.filter(([, output]) => output.type === 'image').map(([name]) => name);
+  if (images.length > 0 && images.length < entries.length) {
+    throw new Problem(
+      'recipe_invalid',
+      `outputs ${images.join(', ')} are of type "image", the others need a video. Send one job for images and one for videos; a still from a video is of type "thumbnail".`,
+    );
+  }
+  const lane = images.length > 0 ? 'image' : 'video';
+  const isImage = mediaType.startsWith('image/');
+  if (lane === 'image' && !isImage) {
+    throw new Problem(
+      'media_type_unsupported',
+      `The file is ${mediaType}, but the recipe asks for outputs of type "image". For a still from a video use "thumbnail".`,
+    );
+  }
+  if (lane === 'video' && isImage && !MOVING_IMAGES.has(mediaType)) {
+    throw new Problem(
+      'media_type_unsupported',
+      `The file is ${mediaType}, but the recipe asks for video outputs. Use outputs of type "image".`,
+    );
+  }
+  return lane;
+}
+
+export function imageOutputs(recipe: Recipe): Record<string, ImageOutput> {
+  return pick(recipe, (output) => output.type === 'image');
+}
+export function videoOutputs(recipe: Recipe): Record<string, VideoOutput> {
+  return pick(recipe, (output) => output.type !== 'image');
+}
+function pick<T extends Output>(recipe: Recipe, wanted: (output: Output) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(recipe.outputs).filter(([, output]) => wanted(output))) as Record<
+    string,
+    T
+  >;
+}

@@ -1,0 +1,149 @@
+// Every problem the server can answer: one table (RFC 9457, Problem Details for HTTP APIs).
+
+/** What a problem means to a client, and to the job runner. */
+export interface ProblemKind {
+  /** HTTP status. For problems that only a job can have: the status it would be answered with. */
+  readonly status: number;
+  /** Short, the same for every occurrence. */
+  readonly title: string;
+  /** Seconds after which the same call may succeed; sent as `Retry-After`. */
+  readonly retryAfter?: number;
+  /** A job that failed so is tried again, while attempts are left. */
+  readonly retryJob?: boolean;
+}
+
+export const PROBLEMS = {
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  malformed_json: { status: 400, title: 'The JSON cannot be read' },
+  malformed_multipart: { status: 400, title: 'The multipart body cannot be read' },
+  upload_incomplete: { status: 400, title: 'The body ended before all its bytes came' },
+  file_missing: { status: 400, title: 'No file was sent' },
+  recipe_invalid: { status: 400, title: 'The recipe is not valid' },
+  preset_unknown: { status: 400, title: 'There is no such preset' },
+
+  route_not_found: { status: 404, title: 'There is nothing at this address' },
+  job_not_found: { status: 404, title: 'There is no such job' },
+  output_not_found: { status: 404, title: 'There is no such output' },
+  method_not_allowed: { status: 405, title: 'This address does not take this method' },
+  request_timeout: { status: 408, title: 'The request took too long to arrive' },
+  job_finished: { status: 409, title: 'The job is already finished' },
+  output_not_ready: { status: 409, title: 'The output is not ready' },
+  payload_too_large: { status: 413, title: 'The upload is too large' },
+  uri_too_long: { status: 414, title: 'The address is too long' },
+  media_type_unsupported: { status: 415, title: 'This kind of file is not supported' },
+  content_encoding_unsupported: { status: 415, title: 'Uploads must not be compressed' },
+  range_not_satisfiable: { status: 416, title: 'The range lies outside the file' },
+  headers_too_large: { status: 431, title: 'The request headers are too large' },
+
+  image_unreadable: { status: 422, title: 'The image cannot be read' },
+  image_too_large: { status: 422, title: 'The image has too many pixels' },
+  image_too_many_frames: { status: 422, title: 'The image has too many frames' },
+  image_too_complex: { status: 422, title: 'The image is too costly to decode' },
+  image_quarantined: { status: 422, title: 'This image took too long before and is refused for a while' },
+  image_deadline: { status: 422, title: 'The image took too long' },
+  rendition_too_large: { status: 422, title: 'The requested rendition is too large' },
+  crop_outside: { status: 422, title: 'The crop lies outside the image' },
+  video_unreadable: { status: 422, title: 'The video cannot be read' },
+  video_too_long: { status: 422, title: 'The video is too long' },
+  video_too_complex: { status: 422, title: 'The video is beyond the limits' },
+  stream_missing: { status: 422, title: 'The source lacks a needed stream' },
+  encode_failed: { status: 422, title: 'The media could not be encoded' },
+  result_broken: { status: 422, title: 'The result did not pass its check' },
+
+  rate_limited: { status: 429, title: 'Too many requests', retryAfter: 1 },
+
+  internal_error: { status: 500, title: 'The server made a mistake', retryJob: true },
+  encoder_killed: { status: 500, title: 'The encoder was stopped from outside', retryJob: true },
+  attempts_exhausted: { status: 500, title: 'The job was interrupted too often' },
+  encode_timeout: { status: 500, title: 'The encode took longer than allowed' },
+  encoder_missing: {
+    status: 503,
+    title: 'FFmpeg, or an encoder in it, is missing on the server',
+    retryAfter: 60,
+  },
+  overloaded: { status: 503, title: 'The server is busy', retryAfter: 1 },
+  shutting_down: { status: 503, title: 'The server is stopping', retryAfter: 2 },
+  storage_full: { status: 507, title: 'The server has no room left', retryAfter: 60 },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** A field-level mistake: where it was, and what is allowed there. */
+export interface FieldError {
+  /** Dotted path, e.g. `outputs.video.height`. */
+  readonly field: string;
+  readonly message: string;
+}
+
+export interface ProblemOptions {
+  readonly cause?: unknown;
+  readonly errors?: readonly FieldError[] | undefined;
+  /** Seconds; overrides the table's. */
+  readonly retryAfter?: number;
+  /** Extra response headers, e.g. `allow`, `content-range`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A problem as it stands in JSON: in answers, in job rows, in messages between threads. */
+export interface ProblemDocument {
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly errors?: readonly FieldError[] | undefined;
+}
+
+/**
+ * The one error class that carries a meaning for people. Throw it with a code of the table and a
+ * `detail` that says what was wrong here, what is allowed and what to do; compare `code`, never text.
+ */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly #retryAfter: number | undefined;
+
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors;
+    this.headers = options.headers ?? {};
+    this.#retryAfter = options.retryAfter;
+  }
+
+  get kind(): ProblemKind {
+    return PROBLEMS[this.code];
+  }
+  get status(): number {
+    return this.kind.status;
+  }
+  /** Seconds, or undefined where waiting does not help. */
+  get retryAfter(): number | undefined {
+    return this.#retryAfter ?? this.kind.retryAfter;
+  }
+
+  /** As data: class and `code` are lost when an error crosses a thread, a process or a database. */
+  toDocument(): ProblemDocument {
+    const document = { code: this.code, status: this.status, title: this.kind.title, detail: this.message };
+    return this.errors === undefined ? document : { ...document, errors: this.errors };
+  }
+
+  static fromDocument(document: ProblemDocument): Problem {
+    return new Problem(document.code, document.detail, { errors: document.errors });
+  }
+
+  /** Any thrown value as a Problem. What is not one already is our mistake: `internal_error`, its text kept as `cause` only. */
+  static from(error: unknown): Problem {
+    if (error instanceof Problem) return error;
+    const code = (error as NodeJS.ErrnoException | null)?.code;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      return new Problem('storage_full', 'The disk is full. Nothing was kept; try again later.', {
+        cause: error,
+      });
+    }
+    return new Problem('internal_error', 'Something went wrong on our side. It has been logged.', {
+      cause: error,
+    });
+  }
+}
