@@ -53,7 +53,7 @@ export class JobAborted extends Error {
 export interface JobContext {
   readonly signal: AbortSignal;
   /** Told to everyone who watches. May be called as often as one likes: the queue throttles it. */
-  progress(update: ProgressUpdate): void;
+  readonly progress: (update: ProgressUpdate) => void;
 }
 
 /** What a finished job leaves behind. Publishing is the queue's commit of this value: before it, nobody sees a file of it. */
@@ -154,6 +154,8 @@ export interface BlobStore {
   list(prefix: string): AsyncIterable<Blob>;
   /** A new empty folder for one attempt's work, gone when disposed. */
   scratch(name: string): Promise<LocalFile>;
+  /** Removes the unfinished files of a dead owner; without a name, of every owner that gives no sign of life. */
+  tidy(owner?: string): Promise<void>;
   /** Bytes that can still be stored, where that is known. */
   free(): Promise<number | undefined>;
   close(): Promise<void>;
@@ -221,8 +223,12 @@ export interface VideoEngine {
     /** An empty folder for the files. */
     readonly scratch: string;
     readonly signal: AbortSignal;
-    onSource(facts: SourceFacts): void;
-    onProgress(update: { progress: number; speed: number | null; etaSeconds: number | null }): void;
+    readonly onSource: (facts: SourceFacts) => void;
+    readonly onProgress: (update: {
+      progress: number;
+      speed: number | null;
+      etaSeconds: number | null;
+    }) => void;
   }): Promise<{
     readonly files: Readonly<Record<string, ProducedFile>>;
     readonly warnings: readonly string[];

@@ -2,6 +2,12 @@
 
 import type { Hint } from '../contracts.ts';
 
+/** The environment variable by which a process learns the name of its life; its jobs carry it. */
+export const OWNER_VARIABLE = 'MEDIAMILL_OWNER';
+
+/** Why a process is asked to leave: the server stops, a fresh process took its place, or an image of it cannot be stopped. */
+export type DrainReason = 'stop' | 'reload' | 'overrun';
+
 export type ToPrimary =
   /** Listening; requests may come. */
   | { readonly type: 'ready'; readonly address: string }
@@ -11,5 +17,5 @@ export type ToPrimary =
 
 export type ToProcess =
   /** Take nothing new, end what runs by `deadline` (milliseconds since 1970), leave. */
-  | { readonly type: 'drain'; readonly deadline: number }
+  | { readonly type: 'drain'; readonly deadline: number; readonly why: DrainReason }
   | { readonly type: 'hint'; readonly hint: Hint };

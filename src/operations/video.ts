@@ -1,44 +1,54 @@
 // The table of video operations, and the schemas that follow from it.
 
 import { z } from 'zod';
+import { thumbnail } from './video/thumbnail.ts';
+import { checkTranscode, transcode, transcodeFields } from './video/transcode.ts';
+import { flag } from './video/fields.ts';
+import type { OutputPart, Source } from './video-operation.ts';
 
-const side = z.coerce.number().int().min(16).max(8192);
+/** Adding a kind of output: its file in `video/`, and one line here. */
+export const videoOperations = { transcode, thumbnail } as const;
 
-const transcodeSchema = z.strictObject({
-  type: z.literal('transcode'),
-  format: z.enum(['mp4', 'webm']).default('mp4'),
-  width: side.optional(),
-  height: side.optional(),
-});
-const thumbnailSchema = z.strictObject({
-  type: z.literal('thumbnail'),
-  at: z.string().default('25%'),
-  width: side.optional(),
-  height: side.optional(),
-  format: z.enum(['jpeg', 'png', 'webp']).default('jpeg'),
-});
-
-export const videoOutputSchema = z.discriminatedUnion('type', [transcodeSchema, thumbnailSchema]);
+export const videoOutputSchema = z.discriminatedUnion('type', [transcode.params, thumbnail.params]);
 export type VideoOutput = z.output<typeof videoOutputSchema>;
 
+/** One output's part of the FFmpeg command. Throws Problem (`stream_missing` …). */
+export function planOutput(output: VideoOutput, source: Source): OutputPart {
+  // The table pairs each name with the function for its parameters, which TypeScript cannot follow.
+  const operation = videoOperations[output.type] as unknown as {
+    plan(params: VideoOutput, source: Source): OutputPart;
+  };
+  return operation.plan(output, source);
+}
+
 /** `POST /v1/videos?…`: the parameters of `transcode`, and `poster=false` to leave the poster out. */
-export const videoQuerySchema = transcodeSchema
-  .omit({ type: true })
-  .extend({ poster: z.stringbool().default(true) })
-  .strict();
+export const videoQuerySchema = z
+  .strictObject({
+    ...transcodeFields,
+    poster: flag()
+      .optional()
+      .describe('`false` leaves out the poster, a JPEG of a quarter into the video. Default: true'),
+  })
+  .superRefine(checkTranscode);
 export type VideoQuery = z.output<typeof videoQuerySchema>;
 
 /** The outputs that `POST /v1/videos` makes: `video`, and `poster` unless it was refused. */
-export function videoOutputsFromQuery({ poster, ...transcode }: VideoQuery): Record<string, VideoOutput> {
-  const video = transcodeSchema.parse({ type: 'transcode', ...transcode });
-  return poster
-    ? {
-        video,
-        poster: thumbnailSchema.parse({
-          type: 'thumbnail',
-          width: transcode.width,
-          height: transcode.height,
-        }),
-      }
-    : { video };
+export function videoOutputsFromQuery({ poster, ...asked }: VideoQuery): {
+  video: VideoOutput;
+  poster?: VideoOutput;
+} {
+  const video = transcode.params.parse({ type: 'transcode', ...asked });
+  if (poster === false) return { video };
+  const { width, height, fit } = asked;
+  return {
+    video,
+    poster: thumbnail.params.parse({ type: 'thumbnail', width, height, fit, at: posterMoment(asked) }),
+  };
+}
+
+/** A quarter into what the video shows, as far as that can be told without the source's duration. */
+function posterMoment({ start, end }: Pick<VideoQuery, 'start' | 'end'>): number | string {
+  if (start === undefined && end === undefined) return '25%';
+  const from = start ?? 0;
+  return end === undefined ? from : from + (end - from) / 4;
 }

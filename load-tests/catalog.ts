@@ -1,0 +1,26 @@
+// All scenarios, and the names by which they can be asked for.
+
+import type { Scenario } from './scenario.ts';
+import { image } from './scenarios/image.ts';
+import { isolation } from './scenarios/isolation.ts';
+import { ladder } from './scenarios/ladder.ts';
+import { memory } from './scenarios/memory.ts';
+import { remux } from './scenarios/remux.ts';
+import { start } from './scenarios/start.ts';
+import { status } from './scenarios/status.ts';
+import { transcode } from './scenarios/transcode.ts';
+
+const GROUPS: Readonly<Record<string, readonly Scenario[]>> = {
+  image: [image],
+  video: [transcode, ladder, remux],
+  status: [status],
+  mixed: [isolation],
+  memory: [memory],
+};
+
+/** What each name on the command line means. `start` downloads packages, so `all` leaves it out. */
+export const NAMES: Readonly<Record<string, readonly Scenario[]>> = {
+  ...GROUPS,
+  all: Object.values(GROUPS).flat(),
+  ...Object.fromEntries([transcode, ladder, remux, isolation, start].map((each) => [each.name, [each]])),
+};

@@ -1,0 +1,80 @@
+// Makes the README's pictures: a landscape of our own, and what a running server makes of it.
+// Usage: node scripts/pictures.ts [http://127.0.0.1:3000]
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import sharp from 'sharp';
+
+const WIDTH = 2400;
+const HEIGHT = 1600;
+const server = process.argv[2] ?? 'http://127.0.0.1:3000';
+const folder = resolve(import.meta.dirname, '../docs/images');
+
+/** The same numbers at every run, so that the pictures do not change with each. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function ridge(random: () => number, base: number, height: number, colour: string): string {
+  const points: string[] = [];
+  const waves = Array.from({ length: 7 }, (_, i) => ({
+    size: height / 1.7 ** i,
+    length: 900 / 1.9 ** i,
+    shift: random() * 7,
+  }));
+  for (let x = 0; x <= WIDTH; x += 6) {
+    const y = waves.reduce((sum, { size, length, shift }) => sum + size * Math.sin(x / length + shift), 0);
+    points.push(`${x},${(base - Math.abs(y) + height / 3).toFixed(1)}`);
+  }
+  return `<polygon fill="${colour}" points="0,${HEIGHT} ${points.join(' ')} ${WIDTH},${HEIGHT}"/>`;
+}
+
+/** A landscape at dusk with film grain, as a JPEG of about a megabyte. */
+async function landscape(): Promise<Uint8Array<ArrayBuffer>> {
+  const random = seeded(7);
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}">
+    <defs>
+      <linearGradient id="sky" x2="0" y2="1"><stop offset="0" stop-color="#1b2a52"/><stop offset=".45" stop-color="#b8577a"/><stop offset=".62" stop-color="#ffb46b"/><stop offset="1" stop-color="#ffe9b8"/></linearGradient>
+      <radialGradient id="sun"><stop offset="0" stop-color="#fffbe6"/><stop offset=".25" stop-color="#ffe9a8"/><stop offset="1" stop-color="#ffb46b" stop-opacity="0"/></radialGradient>
+    </defs>
+    <rect width="${WIDTH}" height="${HEIGHT}" fill="url(#sky)"/>
+    ${Array.from({ length: 90 }, () => `<circle cx="${random() * WIDTH}" cy="${random() * 500}" r="${1 + random() * 2}" fill="#fff" opacity="${random() * 0.8}"/>`).join('')}
+    <circle cx="1650" cy="880" r="420" fill="url(#sun)"/>
+    ${ridge(random, 1000, 330, '#8d5a86')}${ridge(random, 1150, 300, '#5f4675')}${ridge(random, 1320, 250, '#3a3160')}${ridge(random, 1500, 200, '#1a1a3a')}
+  </svg>`;
+  const grain = await sharp({
+    create: {
+      width: WIDTH,
+      height: HEIGHT,
+      channels: 3,
+      background: '#808080',
+      noise: { type: 'gaussian', mean: 128, sigma: 14 },
+    },
+  })
+    .png()
+    .toBuffer();
+  const picture = sharp(Buffer.from(svg)).composite([{ input: grain, blend: 'soft-light' }]);
+  return new Uint8Array(await picture.jpeg({ quality: 88 }).toBuffer());
+}
+
+const before = await landscape();
+await mkdir(folder, { recursive: true });
+const renditions: Record<string, string> = {
+  'before.jpg': 'width=800&format=jpeg&quality=70',
+  'after-small.webp': 'width=400&format=webp',
+  'after-square.webp': 'width=267&height=267&fit=cover&position=attention&format=webp',
+  'after-crop.webp': 'crop=1250,480,800,800&width=267&format=webp',
+  'after-rotated.webp': 'width=300&rotate=12&format=webp',
+};
+for (const [name, query] of Object.entries(renditions)) {
+  const response = await fetch(`${server}/v1/images?${query}`, { method: 'POST', body: before });
+  if (!response.ok) throw new Error(`${query}: ${await response.text()}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  await writeFile(join(folder, name), bytes);
+  console.log(`${name.padEnd(20)} ${String(bytes.length).padStart(7)} bytes  ?${query}`);
+}
+console.log(`the source has ${before.length} bytes`);

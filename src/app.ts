@@ -1,0 +1,123 @@
+// buildApp: Fastify with its plugins and routes. No I/O of its own; everything it needs is passed in.
+
+import { fastify, LogController } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { validatorCompiler } from 'fastify-type-provider-zod';
+import { randomBytes } from 'node:crypto';
+import type { Config } from './config.ts';
+import type { BlobStore, ImageEngine, JobQueue, VideoEngine } from './contracts.ts';
+import type { Presets } from './jobs/presets.ts';
+import type { Logger } from './logger.ts';
+import { openapi } from './plugins/openapi.ts';
+import { onClientError, onFrameworkError, problemHandler } from './plugins/problem-handler.ts';
+import { healthRoutes } from './routes/health.ts';
+import { imageRoutes } from './routes/images.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { resultRoutes } from './routes/results.ts';
+import { videoRoutes } from './routes/videos.ts';
+
+export interface AppDeps {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly queue: JobQueue;
+  readonly store: BlobStore;
+  readonly images: ImageEngine;
+  readonly videos: VideoEngine;
+  readonly presets: Presets;
+  readonly version: string;
+  /** Aborted when the process begins to leave: readiness turns, long polls end. */
+  readonly leaving: AbortSignal;
+}
+
+/** Idle time of a connection in milliseconds before it is closed: longer than the longest long poll. */
+const IDLE_CONNECTION_MS = 120_000;
+
+export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
+  const { config, queue, store, images, videos, presets, version, leaving } = deps;
+  const loggerInstance: FastifyBaseLogger = deps.log;
+  const app = fastify({
+    loggerInstance,
+    // One line a request is written below, with what matters; two more would cost a poll a third of its time.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: (request) => requestId(request.headers['x-request-id']),
+    trustProxy: config.TRUST_PROXY,
+    bodyLimit: 1024 * 1024,
+    connectionTimeout: IDLE_CONNECTION_MS,
+    keepAliveTimeout: 72_000, // longer than the 60 s of common proxies, so that they close first
+    // Whole requests are bounded by their rate instead (plugins/media-body.ts): legal uploads may last for hours.
+    requestTimeout: 0,
+    http: { headersTimeout: 15_000, maxHeaderSize: 16 * 1024 },
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+    exposeHeadRoutes: true,
+    // Whoever is still there when drained connections had their time is cut off.
+    forceCloseConnections: true,
+    frameworkErrors: onFrameworkError,
+    clientErrorHandler: onClientError,
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  // Answers are built by typed functions; checking each again at run time would cost a poll more than reading the job.
+  app.setSerializerCompiler(() => JSON.stringify);
+
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    if (leaving.aborted) void reply.header('connection', 'close');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.debug(
+      {
+        method: request.method,
+        url: request.url.slice(0, 500),
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+      },
+      'answered',
+    );
+  });
+
+  await app.register(problemHandler);
+  await app.register(openapi, { version });
+
+  const body = { minBytesPerSecond: config.MIN_UPLOAD_RATE, windowSeconds: config.REQUEST_TIMEOUT_SECONDS };
+  const jobs = {
+    queue,
+    store,
+    limits: {
+      imageMaxBytes: config.IMAGE_MAX_BYTES,
+      videoMaxBytes: config.VIDEO_MAX_BYTES,
+      maxWaiting: config.JOB_QUEUE,
+    },
+  };
+  await app.register(imageRoutes, {
+    images,
+    jobs,
+    body,
+    maxBytes: config.IMAGE_MAX_BYTES,
+    maxWaiting: config.IMAGE_QUEUE,
+  });
+  await app.register(videoRoutes, { jobs, body });
+  await app.register(jobRoutes, { queue, store, jobs, body, presets, leaving });
+  await app.register(resultRoutes, { queue, store });
+  await app.register(operationRoutes, {
+    videos,
+    presets,
+    version,
+    limits: {
+      imageMaxBytes: config.IMAGE_MAX_BYTES,
+      imageMaxPixels: config.IMAGE_MAX_PIXELS,
+      imageMaxFrames: config.IMAGE_MAX_FRAMES,
+      videoMaxBytes: config.VIDEO_MAX_BYTES,
+      videoMaxSeconds: config.VIDEO_MAX_SECONDS,
+      jobTtlSeconds: config.JOB_TTL_SECONDS,
+    },
+  });
+  await app.register(healthRoutes, { queue, store, videos, leaving });
+  return app;
+}
+
+/** The client's own id if it is harmless in a log and a header, else a new one. */
+function requestId(given: string | string[] | undefined): string {
+  return typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given)
+    ? given
+    : randomBytes(9).toString('base64url');
+}

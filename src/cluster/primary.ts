@@ -1,0 +1,154 @@
+// The primary: forks the processes, listens to them and to signals, and does what the supervisor decides.
+
+import cluster from 'node:cluster';
+import type { Worker } from 'node:cluster';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import type { Config } from '../config.ts';
+import type { Hint } from '../contracts.ts';
+import type { Logger } from '../logger.ts';
+import { channelSender } from './channel.ts';
+import { closeLostConnections } from './handover.ts';
+import { OWNER_VARIABLE } from './messages.ts';
+import type { ToPrimary, ToProcess } from './messages.ts';
+import { initialState, wakeAt } from './supervision.ts';
+import type { SupervisorAction, SupervisorEvent } from './supervision.ts';
+import { supervise } from './supervisor.ts';
+
+export interface PrimaryOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Added to the environment of every process. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+interface Fork {
+  /** Unique for each life of a process; its jobs carry it. */
+  readonly owner: string;
+  readonly pid: number | undefined;
+  readonly send: (message: ToProcess) => void;
+  readonly kill: () => void;
+}
+
+/**
+ * Runs the program's own script again as config.PROCESSES processes and keeps it so: until SIGTERM or SIGINT,
+ * or until it is clear that none can start. Ends by process.exit.
+ */
+export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
+  const forks = new Map<number, Fork>();
+  const hasTerminal = isatty(0);
+  let state = initialState({ processes: config.PROCESSES, drain: config.SHUTDOWN_SECONDS * 1000 });
+  let timer: NodeJS.Timeout | undefined;
+  let address = '';
+
+  const handle = (event: SupervisorEvent): void => {
+    const decided = supervise(state, event, performance.now());
+    state = decided.state;
+    for (const action of decided.actions) perform(action);
+    clearTimeout(timer);
+    const due = wakeAt(state);
+    if (due === null) return;
+    timer = setTimeout(() => handle({ type: 'tick' }), Math.max(0, Math.ceil(due - performance.now())));
+  };
+
+  const perform = (action: SupervisorAction): void => {
+    switch (action.type) {
+      case 'fork':
+        return start(action.process);
+      case 'drain': {
+        // The supervisor's clock never jumps; the process compares with the time of day.
+        const deadline = Date.now() + action.deadline - performance.now();
+        return forks.get(action.process)?.send({ type: 'drain', deadline, why: action.why });
+      }
+      case 'kill':
+        return forks.get(action.process)?.kill();
+      case 'abandon':
+        return abandon(action.process);
+      case 'announce':
+        return log.info(
+          {
+            address,
+            processes: config.PROCESSES,
+            imageThreads: config.IMAGE_THREADS,
+            videoSlots: config.VIDEO_SLOTS,
+          },
+          'serving',
+        );
+      case 'log': {
+        const pid = action.process === undefined ? undefined : forks.get(action.process)?.pid;
+        return log[action.level](
+          { ...(pid === undefined ? {} : { process: pid }), ...action.facts },
+          action.message,
+        );
+      }
+      case 'exit':
+        return process.exit(action.code);
+    }
+  };
+
+  const start = (id: number): void => {
+    const owner = randomUUID();
+    let worker: Worker;
+    try {
+      worker = cluster.fork({ ...env, [OWNER_VARIABLE]: owner });
+    } catch (error) {
+      // No memory for another process, say. As an event of its own: this runs in the middle of one.
+      log.error({ err: error }, 'fork failed');
+      forks.set(id, { owner, pid: undefined, send: () => {}, kill: () => {} });
+      setImmediate(handle, { type: 'exited', process: id, code: null, signal: null } as const);
+      return;
+    }
+    closeLostConnections(worker);
+    const child = worker.process;
+    forks.set(id, { owner, pid: child.pid, send: channelSender(child), kill: () => child.kill('SIGKILL') });
+    worker.on('message', (message: ToPrimary) => heard(id, message));
+    worker.once('exit', (code: number | null, signal: string | null) =>
+      handle({ type: 'exited', process: id, code, signal }),
+    );
+    worker.on('error', (error: Error) => {
+      log.error({ err: error, process: child.pid }, 'process trouble');
+      // Could not even be spawned: there will be no 'exit'.
+      if (child.pid === undefined) handle({ type: 'exited', process: id, code: null, signal: null });
+    });
+  };
+
+  const heard = (id: number, message: ToPrimary): void => {
+    switch (message.type) {
+      case 'ready':
+        address = message.address;
+        return handle({ type: 'ready', process: id });
+      case 'overrun':
+        return handle({ type: 'overrun', process: id });
+      case 'hint':
+        return relay(message.hint, id);
+    }
+  };
+
+  const relay = (hint: Hint, from?: number): void => {
+    for (const [id, fork] of forks) if (id !== from) fork.send({ type: 'hint', hint });
+  };
+
+  const abandon = (id: number): void => {
+    const owner = forks.get(id)?.owner;
+    forks.delete(id);
+    if (owner !== undefined) relay({ topic: 'abandoned', owner });
+  };
+
+  process.on('SIGTERM', () => handle({ type: 'stop', signal: 'SIGTERM' }));
+  process.on('SIGINT', () => handle({ type: 'stop', signal: 'SIGINT' }));
+  process.on('SIGHUP', () =>
+    handle(hasTerminal && !terminalIsThere() ? { type: 'stop', signal: 'SIGHUP' } : { type: 'reload' }),
+  );
+  handle({ type: 'tick' });
+}
+
+/** SIGHUP also says that the window was closed in which the program was started by hand. */
+function terminalIsThere(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,116 @@
+// A forked process: runs the server, passes hints, drains when it is told to, and never outlives the primary.
+
+import cluster from 'node:cluster';
+import { ConfigError } from '../config.ts';
+import type { Config } from '../config.ts';
+import type { HintBus } from '../contracts.ts';
+import type { Logger } from '../logger.ts';
+import { channelSender } from './channel.ts';
+import { ipcHints } from './hints.ts';
+import type { DrainReason, ToProcess } from './messages.ts';
+
+/** What the cluster needs of a server. */
+export interface RunningServer {
+  /** E.g. `http://127.0.0.1:3000`. */
+  readonly address: string;
+  /** Takes nothing new, ends what runs by `deadline` (milliseconds since 1970), gives jobs back, closes all. */
+  close(deadline: number, why: DrainReason): Promise<void>;
+}
+
+export interface ProcessOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** The name of this life of the process. */
+  readonly owner: string;
+  readonly startServer: (options: {
+    readonly config: Config;
+    readonly log: Logger;
+    readonly hints: HintBus;
+    readonly owner: string;
+    /** An image overran its deadline and cannot be stopped. */
+    readonly onOverrun: () => void;
+  }) => Promise<RunningServer>;
+}
+
+/** Resolves when the server serves. From then on the primary decides; ends by process.exit or SIGKILL. */
+export async function runProcess({ config, log, owner, startServer }: ProcessOptions): Promise<void> {
+  const send = channelSender(process);
+  const hints = ipcHints((hint) => send({ type: 'hint', hint }));
+  let leaving = false;
+  let closed = false;
+  /** A native call runs that cannot be stopped. */
+  let stuck = false;
+
+  // Ctrl-C and a closed terminal reach the whole process group; the primary says what is to be done.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'unexpected error: the process ends');
+    vanish();
+  });
+  // On the worker and not on `process`, where node:cluster is first with a process.exit.
+  cluster.worker?.once('disconnect', () => {
+    if (closed && !stuck) process.exit(0);
+    vanish();
+  });
+
+  const starting = startServer({
+    config,
+    log,
+    hints,
+    owner,
+    onOverrun: () => {
+      stuck = true;
+      send({ type: 'overrun' });
+    },
+  });
+
+  const drain = async (deadline: number, why: DrainReason): Promise<void> => {
+    if (leaving) return;
+    leaving = true;
+    const server = await starting;
+    await server.close(deadline, why).catch((error: unknown) => log.error({ err: error }, 'closing failed'));
+    closed = true;
+    // Waits until the primary has taken back the connections that it was handing over just now.
+    cluster.worker?.disconnect();
+  };
+
+  process.on('message', (message: ToProcess) => {
+    if (message.type === 'hint') hints.deliver(message.hint);
+    // A server that never started is told of below.
+    else if (message.type === 'drain') drain(message.deadline, message.why).catch(() => {});
+  });
+
+  try {
+    const { address } = await starting;
+    send({ type: 'ready', address });
+  } catch (error) {
+    const known = startMistake(error, config);
+    log.fatal(known === undefined ? { err: error } : {}, known ?? 'the server cannot start');
+    process.exit(1);
+  }
+}
+
+/** What a person must change, where that is known. */
+function startMistake(error: unknown, { HOST, PORT }: Config): string | undefined {
+  if (error instanceof ConfigError) return error.message;
+  switch ((error as NodeJS.ErrnoException | null)?.code) {
+    case 'EADDRINUSE':
+      return `${HOST}:${PORT} is in use by another program: stop that, or set PORT to another number`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `HOST=${HOST} is no address of this machine: set HOST to one that it has, such as 127.0.0.1`;
+    case 'EACCES':
+      return `${HOST}:${PORT} may not be used by this user: set PORT to 1024 or more`;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Ends this process now. process.exit alone waits for native calls in libuv's threads (an image that
+ * cannot be stopped: seconds to minutes); so the last of the exit listeners is SIGKILL.
+ */
+function vanish(): never {
+  process.once('exit', () => process.kill(process.pid, 'SIGKILL'));
+  return process.exit(1);
+}

@@ -1,0 +1,99 @@
+// The one place where processes are started: own process group, every pipe drained, ended for certain.
+
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import type { Command } from './child-guard.ts';
+
+export interface ChildRequest {
+  readonly command: Command;
+  readonly cwd?: string;
+  /** Stops it: SIGTERM, then SIGKILL. */
+  readonly signal: AbortSignal;
+  /** Milliseconds of wall clock. */
+  readonly timeoutMs: number;
+  /** Bytes of standard output to collect; more than that stops it. Without, standard output is dropped. */
+  readonly maxOutput?: number;
+  onStderr?(text: string): void;
+  /** What it writes to file descriptor 3. */
+  onProgress?(text: string): void;
+}
+
+export interface ChildEnd {
+  readonly code: number | null;
+  /** What killed it. */
+  readonly signal: NodeJS.Signals | null;
+  /** Why we stopped it, or null if it ended by itself or by somebody else. */
+  readonly stopped: 'aborted' | 'timeout' | 'overflow' | null;
+  readonly stdout: string;
+}
+
+/** FFmpeg writes its index after SIGTERM, or ignores it in a loop of duplicated frames. */
+const KILL_AFTER_MS = 2000;
+
+/**
+ * Runs a command to its end: settles only when the process is gone and its pipes are empty. Rejects only if it could
+ * not be started (`ENOENT`, `EACCES`, `EAGAIN` …) or with the signal's reason if that was aborted before.
+ */
+export function runChild(request: ChildRequest): Promise<ChildEnd> {
+  const { command, signal, timeoutMs, maxOutput } = request;
+  signal.throwIfAborted();
+  const child = spawn(command.program, command.args, {
+    stdio: [
+      'ignore',
+      maxOutput === undefined ? 'ignore' : 'pipe',
+      'pipe',
+      ...(request.onProgress === undefined ? [] : (['pipe'] as const)),
+    ],
+    // A group of its own, so that a signal reaches whatever it may start.
+    detached: true,
+    ...(request.cwd !== undefined && { cwd: request.cwd }),
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<ChildEnd>();
+  let stopped: ChildEnd['stopped'] = null;
+  let killer: NodeJS.Timeout | undefined;
+  let stdout = '';
+
+  const stop = (why: NonNullable<ChildEnd['stopped']>): void => {
+    if (stopped !== null) return;
+    stopped = why;
+    killGroup(child, 'SIGTERM');
+    killer = setTimeout(() => killGroup(child, 'SIGKILL'), KILL_AFTER_MS);
+  };
+  const onAbort = (): void => stop('aborted');
+  const clock = setTimeout(() => stop('timeout'), timeoutMs);
+  signal.addEventListener('abort', onAbort, { once: true });
+  const settle = (): void => {
+    clearTimeout(clock);
+    clearTimeout(killer);
+    signal.removeEventListener('abort', onAbort);
+  };
+
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    if (stdout.length + text.length > (maxOutput ?? 0)) stop('overflow');
+    else stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => request.onStderr?.(text));
+  const progress = child.stdio[3] as Readable | undefined;
+  progress?.setEncoding('utf8').on('data', (text: string) => request.onProgress?.(text));
+  child.once('error', (error) => {
+    // A signal that could not be sent is an error event too; only a process that never was will not close.
+    if (child.pid !== undefined) return;
+    settle();
+    reject(error);
+  });
+  child.once('close', (code, killedBy) => {
+    settle();
+    resolve({ code, signal: killedBy, stopped, stdout });
+  });
+  return promise;
+}
+
+function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

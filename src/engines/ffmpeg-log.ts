@@ -1,0 +1,77 @@
+// What FFmpeg says on stderr at `-loglevel level+warning`: bounded, however much it says.
+
+import { scrub } from '../lib/scrub.ts';
+
+export interface LogLine {
+  readonly level: 'warning' | 'error' | 'fatal' | 'panic' | 'other';
+  readonly text: string;
+}
+
+const MAX_LINE = 2000;
+const KEPT_FIRST = 12;
+const KEPT_LAST = 12;
+
+/** `[h264 @ 0x55…] [error] no frame!` → level and words; the part in the first brackets is a pointer and of no use. */
+function parseLogLine(line: string): LogLine {
+  const match = /^(?:\[[^\]]*\] ?)*?\[(warning|error|fatal|panic)\] ?(.*)$/.exec(line);
+  if (match === null) return { level: 'other', text: line };
+  return { level: match[1] as LogLine['level'], text: match[2] ?? '' };
+}
+
+/** Reads stderr as it comes, keeps the first and the last of it. */
+export class FfmpegLog {
+  #rest = '';
+  readonly #first: LogLine[] = [];
+  readonly #last: LogLine[] = [];
+  #errors = 0;
+
+  feed(chunk: string): void {
+    const lines = (this.#rest + chunk).split(/\r\n|\r|\n/);
+    this.#rest = (lines.pop() ?? '').slice(0, MAX_LINE);
+    for (const line of lines) this.#add(line);
+  }
+
+  /** The end of the stream: what is left is a line too. */
+  end(): void {
+    this.#add(this.#rest);
+    this.#rest = '';
+  }
+
+  #add(line: string): void {
+    if (line.trim() === '') return;
+    const parsed = parseLogLine(line.slice(0, MAX_LINE));
+    if (parsed.level === 'error' || parsed.level === 'fatal') this.#errors++;
+    if (this.#first.length < KEPT_FIRST) this.#first.push(parsed);
+    else {
+      this.#last.push(parsed);
+      if (this.#last.length > KEPT_LAST) this.#last.shift();
+    }
+  }
+
+  get lines(): readonly LogLine[] {
+    return [...this.#first, ...this.#last];
+  }
+
+  /** Lines of level error or worse, all of them counted. */
+  get errors(): number {
+    return this.#errors;
+  }
+
+  has(pattern: RegExp): boolean {
+    return this.lines.some(({ text }) => pattern.test(text));
+  }
+
+  /** FFmpeg's reasons, the first ones, fit for a stranger. Empty if it gave none. */
+  reason(hide: readonly string[] = []): string {
+    const grave = this.lines.filter(({ level }) => level !== 'warning' && level !== 'other');
+    const chosen = grave.length > 0 ? grave : this.lines.filter(({ level }) => level === 'other');
+    const words = chosen
+      .filter(({ text }) => !NOISE.test(text))
+      .map(({ text }) => scrub(text, { hide, max: 160 }).replace(/^the file: |\.$/g, ''));
+    return [...new Set(words)].slice(0, 3).join('; ');
+  }
+}
+
+/** True, but said of every failure, or only meant for those who sit before a terminal. */
+const NOISE =
+  /^(?:Conversion failed!|Error (?:opening|while) (?:input|output) files?|Exiting normally|Last message repeated|Consider )/;

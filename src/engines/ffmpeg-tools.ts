@@ -1,0 +1,162 @@
+// FFmpeg and ffprobe as this machine has them: found, guarded, run.
+
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { Problem } from '../problems.ts';
+import { guarded, hardLimits, NO_GUARDS } from './child-guard.ts';
+import type { ChildLimits, GuardTools } from './child-guard.ts';
+import { runChild } from './child.ts';
+import type { ChildEnd } from './child.ts';
+import { readCapabilities } from './ffmpeg-capabilities.ts';
+import type { Capabilities } from './ffmpeg-capabilities.ts';
+import type { FfmpegLog } from './ffmpeg-log.ts';
+
+const GiB = 1024 ** 3;
+const PROBE_TIMEOUT_MS = 15_000;
+const PROBE_OUTPUT_BYTES = 4 * 1024 * 1024;
+const QUESTION_TIMEOUT_MS = 10_000;
+
+export interface ToolPaths {
+  readonly ffmpegPath: string;
+  readonly ffprobePath: string;
+  /** Wall clock of one FFmpeg run. */
+  readonly timeoutSeconds: number;
+}
+
+export interface FfmpegRun {
+  readonly args: readonly string[];
+  readonly scratch: string;
+  /** No file that it writes may grow past it. */
+  readonly fileBytes: number;
+  readonly signal: AbortSignal;
+  readonly log: FfmpegLog;
+  readonly onProgress: (text: string) => void;
+}
+
+interface Guard {
+  readonly tools: GuardTools;
+  readonly hard: Partial<ChildLimits>;
+}
+
+export class FfmpegTools {
+  readonly #paths: ToolPaths;
+  #guard: Promise<Guard> | undefined;
+  #capabilities: Promise<Capabilities> | undefined;
+
+  constructor(paths: ToolPaths) {
+    this.#paths = paths;
+  }
+
+  /** Asked once; again only as long as one of the two is not there. */
+  capabilities(): Promise<Capabilities> {
+    this.#capabilities ??= this.#ask().then((found) => {
+      if (found.ffmpeg === null || found.ffprobe === null) this.#capabilities = undefined;
+      return found;
+    });
+    return this.#capabilities;
+  }
+
+  async #ask(): Promise<Capabilities> {
+    const { ffmpegPath, ffprobePath } = this.#paths;
+    // Looked for at the same time, so that the first job need not wait for it.
+    this.#guard ??= findGuard();
+    const [ffmpeg, ffprobe, encoders, filters] = await Promise.all([
+      answer(ffmpegPath, ['-version']),
+      answer(ffprobePath, ['-version']),
+      answer(ffmpegPath, ['-hide_banner', '-encoders']),
+      answer(ffmpegPath, ['-hide_banner', '-filters']),
+    ]);
+    return readCapabilities({ ffmpeg, ffprobe, encoders, filters });
+  }
+
+  /** Rejects `encoder_missing`, or with the signal's reason; any other end is for the caller to judge. */
+  async ffmpeg({ args, scratch, fileBytes, signal, log, onProgress }: FfmpegRun): Promise<ChildEnd> {
+    const { ffmpegPath, timeoutSeconds } = this.#paths;
+    return this.#run(ffmpegPath, args, log, {
+      cwd: scratch,
+      signal,
+      timeoutMs: timeoutSeconds * 1000,
+      onProgress,
+      fileBytes,
+    });
+  }
+
+  /** As `ffmpeg`, with what it prints. */
+  async ffprobe(args: readonly string[], log: FfmpegLog, signal: AbortSignal): Promise<ChildEnd> {
+    return this.#run(this.#paths.ffprobePath, args, log, {
+      signal,
+      timeoutMs: PROBE_TIMEOUT_MS,
+      maxOutput: PROBE_OUTPUT_BYTES,
+      fileBytes: 0,
+    });
+  }
+
+  async #run(
+    program: string,
+    args: readonly string[],
+    log: FfmpegLog,
+    { fileBytes, ...how }: Omit<Parameters<typeof runChild>[0], 'command'> & { fileBytes: number },
+  ): Promise<ChildEnd> {
+    const { tools, hard } = await (this.#guard ??= findGuard());
+    const cores = availableParallelism();
+    const limits: ChildLimits = {
+      // A wall behind the wall clock.
+      cpuSeconds: (how.timeoutMs / 1000) * cores + 60,
+      // Address space, of which every thread reserves more than it uses.
+      memoryBytes: Math.max(4 * GiB, totalmem()) + cores * 0.5 * GiB,
+      fileBytes,
+      openFiles: 256,
+    };
+    const command = guarded({ program, args }, tools, limits, hard);
+    const end = await runChild({ ...how, command, onStderr: (text) => log.feed(text) }).catch(notStarted);
+    log.end();
+    if (end.stopped === 'aborted') how.signal.throwIfAborted();
+    // The wrapping tools say so by these codes when they cannot start the program.
+    if (end.code === 126 || end.code === 127) throw missing();
+    return end;
+  }
+}
+
+function notStarted(error: NodeJS.ErrnoException): never {
+  if (error.code === 'ENOENT' || error.code === 'EACCES') throw missing(error);
+  throw error;
+}
+
+function missing(cause?: unknown): Problem {
+  return new Problem(
+    'encoder_missing',
+    'FFmpeg cannot be started on the server. The operator finds out more by running `npm run doctor`.',
+    { cause },
+  );
+}
+
+/** What a command prints, or null if it cannot be run to a good end. */
+async function answer(program: string, args: readonly string[]): Promise<string | null> {
+  try {
+    const { code, stdout } = await runChild({
+      command: { program, args },
+      signal: new AbortController().signal,
+      timeoutMs: QUESTION_TIMEOUT_MS,
+      maxOutput: PROBE_OUTPUT_BYTES,
+    });
+    return code === 0 ? stdout : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Tries each tool with what it will be used for. */
+async function findGuard(): Promise<Guard> {
+  const hard = hardLimits(await readFile('/proc/self/limits', 'utf8').catch(() => ''));
+  const works = async (tools: Partial<GuardTools>): Promise<boolean> => {
+    const limits = { cpuSeconds: 60, memoryBytes: 4 * GiB, fileBytes: 0, openFiles: 64 };
+    const trial = guarded({ program: 'true', args: [] }, { ...NO_GUARDS, ...tools }, limits, hard);
+    return (await answer(trial.program, trial.args)) !== null;
+  };
+  const [setpriv, prlimit, nice] = await Promise.all([
+    works({ setpriv: true }),
+    works({ prlimit: true }),
+    works({ nice: true }),
+  ]);
+  return { tools: { setpriv, prlimit, nice }, hard };
+}

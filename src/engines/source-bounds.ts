@@ -1,0 +1,43 @@
+// Bounds of a source, from its probe: refused before any frame is decoded.
+
+import type { MediaProbe } from '../operations/media-probe.ts';
+import { Problem } from '../problems.ts';
+import { MAX_CHANNELS, MAX_FPS, MAX_STREAMS } from './ffmpeg-input.ts';
+
+export interface SourceBounds {
+  readonly maxSeconds: number;
+  /** Of one frame. */
+  readonly maxPixels: number;
+}
+
+/** Throws `video_too_long` or `video_too_complex`, naming the bound. */
+export function checkSource(probe: MediaProbe, { maxSeconds, maxPixels }: SourceBounds): void {
+  const lengths = [probe, ...probe.video, ...probe.audio].map(({ durationSeconds }) => durationSeconds ?? 0);
+  const longest = Math.max(...lengths);
+  if (longest > maxSeconds) {
+    throw new Problem(
+      'video_too_long',
+      `The video lasts ${Math.round(longest)} s; at most ${maxSeconds} s are taken. Cut it before you send it.`,
+    );
+  }
+  const complex = (what: string): Problem =>
+    new Problem('video_too_complex', `${what} Send a simpler version of it.`);
+  if (probe.streams > MAX_STREAMS) {
+    throw complex(`The file has ${probe.streams} streams; at most ${MAX_STREAMS} are taken.`);
+  }
+  for (const { attachedPicture, width, height, fps } of probe.video) {
+    if (width * height > maxPixels) {
+      throw complex(
+        `A frame has ${width} × ${height} = ${width * height} pixels; at most ${maxPixels} are taken.`,
+      );
+    }
+    if (!attachedPicture && (fps ?? 0) > MAX_FPS) {
+      throw complex(`The video has ${Math.round(fps ?? 0)} frames per second; at most ${MAX_FPS} are taken.`);
+    }
+  }
+  for (const { channels } of probe.audio) {
+    if (channels > MAX_CHANNELS) {
+      throw complex(`The sound has ${channels} channels; at most ${MAX_CHANNELS} are taken.`);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+// A job as clients see it. Fields may be added, never renamed.
+
+import { z } from 'zod';
+import { PROBLEMS } from '../problems.ts';
+import type { ProblemCode } from '../problems.ts';
+import { isFinished, JOB_STATUSES } from './job.ts';
+import type { Job } from './job.ts';
+
+const nullable = <T extends z.ZodType>(schema: T) => schema.nullable();
+
+export const problemSchema = z.object({
+  type: z.string().describe('A link to what the code means'),
+  code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+  status: z.number().int(),
+  title: z.string(),
+  detail: z.string(),
+  errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+});
+
+export const outputViewSchema = z.object({
+  name: z.string(),
+  type: z.string().describe('As in the recipe'),
+  status: z.enum(JOB_STATUSES),
+  mediaType: nullable(z.string()),
+  bytes: nullable(z.number().int()),
+  width: nullable(z.number().int()).describe('Pixels'),
+  height: nullable(z.number().int()).describe('Pixels'),
+  durationSeconds: nullable(z.number()),
+  url: nullable(z.string()).describe('Where its bytes are, once published'),
+  decisions: z.array(z.string()).describe('What was decided for it, and why'),
+});
+
+export const jobViewSchema = z
+  .object({
+    id: z.string(),
+    status: z.enum(JOB_STATUSES),
+    phase: z.enum(['waiting', 'processing', 'done']),
+    progress: z.number().min(0).max(1),
+    speed: nullable(z.number()).describe('Seconds of media per second'),
+    etaSeconds: nullable(z.number()),
+    createdAt: z.iso.datetime(),
+    startedAt: nullable(z.iso.datetime()),
+    finishedAt: nullable(z.iso.datetime()),
+    expiresAt: nullable(z.iso.datetime()).describe('When it and its results are removed'),
+    attempt: z.number().int(),
+    priority: z.number().int(),
+    source: z.object({
+      name: nullable(z.string()),
+      mediaType: z.string(),
+      bytes: z.number().int(),
+      width: nullable(z.number().int()),
+      height: nullable(z.number().int()),
+      durationSeconds: nullable(z.number()),
+    }),
+    outputs: z.array(outputViewSchema),
+    problem: nullable(problemSchema),
+    warnings: z.array(z.string()),
+    metadata: z.record(z.string(), z.string()),
+    links: z.object({ self: z.string(), cancel: nullable(z.string()) }),
+  })
+  .meta({ id: 'Job' });
+
+export type JobView = z.output<typeof jobViewSchema>;
+
+/** Where a client finds a job. */
+export const jobPath = (id: string): string => `/v1/jobs/${id}`;
+
+/** The public form of a job: no keys of the store, every next address in it. */
+export function viewJob(job: Job): JobView {
+  const self = jobPath(job.id);
+  const { key: _key, ...source } = job.source;
+  return {
+    id: job.id,
+    status: job.status,
+    phase: job.phase,
+    progress: Math.round(job.progress * 1000) / 1000,
+    speed: job.speed,
+    etaSeconds: job.etaSeconds,
+    createdAt: iso(job.createdAt),
+    startedAt: isoOrNull(job.startedAt),
+    finishedAt: isoOrNull(job.finishedAt),
+    expiresAt: isoOrNull(job.expiresAt),
+    attempt: job.attempt,
+    priority: job.priority,
+    source,
+    outputs: viewOutputs(job, self),
+    problem: job.problem && {
+      type: problemType(job.problem.code),
+      ...job.problem,
+      errors: job.problem.errors?.slice(),
+    },
+    warnings: [...job.warnings],
+    metadata: { ...job.metadata },
+    links: { self, cancel: isFinished(job) ? null : `${self}/cancel` },
+  };
+}
+
+/** The `type` member of RFC 9457: relative, so that it holds wherever the server stands. */
+export const problemType = (code: ProblemCode): string => `/problems#${code}`;
+
+function viewOutputs(job: Job, self: string): JobView['outputs'] {
+  return Object.entries(job.recipe.outputs).map(([name, { type }]) => {
+    const result = job.results[name];
+    return {
+      name,
+      type,
+      status: job.status,
+      mediaType: result?.mediaType ?? null,
+      bytes: result?.bytes ?? null,
+      width: result?.width ?? null,
+      height: result?.height ?? null,
+      durationSeconds: result?.durationSeconds ?? null,
+      url: result ? `${self}/outputs/${name}` : null,
+      decisions: result ? [...result.decisions] : [],
+    };
+  });
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));

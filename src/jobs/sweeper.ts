@@ -1,0 +1,81 @@
+// Clears away what nobody will ask for again: expired jobs, and files that belong to no job.
+
+import type { BlobStore, JobQueue } from '../contracts.ts';
+import { isFinished } from './job.ts';
+import { removeJob, settle } from './runner.ts';
+
+export interface SweeperOptions {
+  readonly queue: JobQueue;
+  readonly store: BlobStore;
+  /** Milliseconds between two sweeps; each waits between half and the whole of it, so that processes spread out. */
+  readonly everyMs: number;
+  /** A file without a job is an upload under way until it is so old, in milliseconds. */
+  readonly strayAfterMs: number;
+  readonly onError: (error: unknown) => void;
+  readonly now?: () => number;
+}
+
+export interface Swept {
+  readonly jobs: number;
+  readonly files: number;
+}
+
+const BATCH = 100;
+
+/** One sweep. Safe in several processes at once: every step may be done twice. */
+export async function sweep({ queue, store, strayAfterMs, now = Date.now }: SweeperOptions): Promise<Swept> {
+  let jobs = 0;
+  for (;;) {
+    const expired = await queue.expired(now(), BATCH);
+    for (const { id } of expired) await removeJob(queue, store, id);
+    jobs += expired.length;
+    if (expired.length < BATCH) break;
+  }
+  await store.tidy();
+  return { jobs, files: await sweepStrays(queue, store, now() - strayAfterMs) };
+}
+
+async function sweepStrays(queue: JobQueue, store: BlobStore, before: number): Promise<number> {
+  let files = 0;
+  for (const prefix of ['sources/', 'results/']) {
+    let lastId: string | undefined;
+    for await (const { key, modifiedAt } of store.list(prefix)) {
+      const id = key.split('/')[1];
+      if (modifiedAt > before || id === undefined) continue;
+      const job = await queue.get(id);
+      if (job === undefined) {
+        await store.delete(key);
+        files++;
+      } else if (isFinished(job) && id !== lastId) {
+        // Its process died between the commit and the clearing up.
+        await settle(store, job);
+        lastId = id;
+      }
+    }
+  }
+  return files;
+}
+
+/** Sweeps from time to time until closed. */
+export function startSweeper(options: SweeperOptions): { close(): Promise<void> } {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  let closed = false;
+  const schedule = (): void => {
+    if (closed) return;
+    timer = setTimeout(
+      () => {
+        running = sweep(options).catch(options.onError).finally(schedule);
+      },
+      options.everyMs * (0.5 + Math.random() / 2),
+    );
+  };
+  schedule();
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+// What each header reader answers, before orientation is applied.
+
+/** A reader throws RangeError, as DataView does, for what cannot be read. */
+export interface HeaderFacts {
+  /** Pixels as stored. */
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  readonly alpha: boolean;
+  /** EXIF orientation, 1–8. */
+  readonly orientation: number;
+  readonly scans: number;
+}
+
+/** The bytes of a view as Latin-1: for magic words. */
+export function word(view: DataView, at: number, length: number): string {
+  let text = '';
+  for (let i = 0; i < length; i++) text += String.fromCharCode(view.getUint8(at + i));
+  return text;
+}
+
+/** A part of a view, cut where the view ends: what reads beyond it gets a RangeError. */
+export function part(view: DataView, at: number, length: number): DataView {
+  const start = Math.min(at, view.byteLength);
+  return new DataView(
+    view.buffer,
+    view.byteOffset + start,
+    Math.max(0, Math.min(length, view.byteLength - start)),
+  );
+}

@@ -1,0 +1,32 @@
+// The log: JSON lines for machines, coloured lines in a terminal; nothing secret in either.
+
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import pretty from 'pino-pretty';
+import type { Config } from './config.ts';
+
+export type { Logger } from 'pino';
+
+/** A logger on standard output. Every line names the process; requests and jobs add `reqId` and `jobId`. */
+export function createLogger(config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>): Logger {
+  const isPretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
+  const options = {
+    level: config.LOG_LEVEL,
+    base: { pid: process.pid },
+    redact: {
+      paths: [
+        'req.headers.authorization',
+        'req.headers.cookie',
+        'headers.authorization',
+        'headers.cookie',
+        '*.apiKey',
+        '*.secret',
+        '*.signature',
+      ],
+      censor: '[redacted]',
+    },
+  };
+  // In the same thread: a process that is killed must not take its last lines along.
+  if (isPretty) return pino(options, pretty({ ignore: 'hostname', translateTime: 'HH:MM:ss.l', sync: true }));
+  return pino(options);
+}

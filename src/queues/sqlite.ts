@@ -1,0 +1,270 @@
+// The embedded queue: durable, for all processes of one machine, in one SQLite file.
+
+import type { DatabaseSync } from 'node:sqlite';
+import type { Hint, HintBus, JobEvent, JobFilter, JobHandler, JobQueue, Page } from '../contracts.ts';
+import { isFinished } from '../jobs/job.ts';
+import type { Job, JobPolicy, JobStatus, Lane, NewJob } from '../jobs/job.ts';
+import { isId } from '../lib/id.ts';
+import { Problem } from '../problems.ts';
+import { openConnection, isBusy, patiently } from './sqlite-connection.ts';
+import { EventFeed } from './sqlite-feed.ts';
+import { SqliteLedger } from './sqlite-ledger.ts';
+import { SqliteRows } from './sqlite-rows.ts';
+import { SqliteRunner } from './sqlite-runner.ts';
+import type { QueueLog } from './sqlite-runner.ts';
+import { SqliteWriter } from './sqlite-writer.ts';
+
+export interface SqliteQueueOptions {
+  /** Of the database; its folder is made. */
+  readonly path: string;
+  /** Unique to this process, also among those that were before it. */
+  readonly owner: string;
+  readonly policy: JobPolicy;
+  readonly leaseSeconds: number;
+  /** Jobs that may wait, all lanes together. */
+  readonly maxWaiting: number;
+  readonly hints: HintBus;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  readonly log?: QueueLog;
+  /** Between looks at the database: what a lost hint costs at most. 300 if not said; a look takes 6 µs. */
+  readonly pollMilliseconds?: number;
+}
+
+const POLL = 300;
+const SILENT: QueueLog = { warn: () => undefined, error: () => undefined };
+/** After every id. */
+const END_OF_IDS = '\u{10ffff}';
+
+/** Opens the queue. Rejects where the file cannot be opened, or was written by a newer version. */
+export async function openSqliteQueue(options: SqliteQueueOptions): Promise<JobQueue> {
+  return new SqliteQueue(await openConnection(options.path), options);
+}
+
+class SqliteQueue implements JobQueue {
+  readonly #db: DatabaseSync;
+  readonly #options: SqliteQueueOptions;
+  readonly #now: () => number;
+  readonly #log: QueueLog;
+  readonly #rows: SqliteRows;
+  readonly #ledger: SqliteLedger;
+  readonly #writer: SqliteWriter;
+  readonly #feed: EventFeed;
+  readonly #runner: SqliteRunner;
+  readonly #unsubscribe: () => void;
+  #closing: Promise<void> | undefined;
+
+  constructor(db: DatabaseSync, options: SqliteQueueOptions) {
+    this.#db = db;
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#log = options.log ?? SILENT;
+    this.#rows = new SqliteRows(db);
+    this.#ledger = new SqliteLedger(this.#rows, { ...options, now: this.#now });
+    this.#writer = new SqliteWriter(db);
+    this.#feed = new EventFeed({
+      source: this.#rows,
+      pollMilliseconds: options.pollMilliseconds ?? POLL,
+      onEvent: (event) => this.#runner.check(event.jobId),
+      onTick: () => this.#runner.pump(),
+      onError: (error) => this.#log.error({ err: error }, 'the job database could not be read'),
+    });
+    this.#runner = new SqliteRunner({
+      ledger: this.#ledger,
+      writer: this.#writer,
+      leaseSeconds: options.leaseSeconds,
+      log: this.#log,
+      announce: (jobs, freed) => this.#announce(jobs, freed),
+    });
+    this.#unsubscribe = options.hints.subscribe((hint) => this.#hear(hint));
+  }
+
+  async add(job: NewJob): Promise<Job> {
+    // Asked once without the lock: a flood past the bound must not keep others from writing.
+    const known = await this.#read(() => this.#ledger.admit(job));
+    if (known !== undefined) return known;
+    const stored = await this.#write(() => this.#ledger.add(job));
+    if (stored.added) this.#announce([stored.job], stored.job.lane);
+    return stored.job;
+  }
+
+  /** The very same object as long as the job has not changed: what is made of it may be kept in a WeakMap. */
+  async get(id: string): Promise<Job | undefined> {
+    return this.#read(() => this.#rows.cached(id));
+  }
+
+  async list(filter: JobFilter): Promise<Page<Job>> {
+    const limit = Math.min(Math.max(Math.trunc(filter.limit), 1), 100);
+    const before = filter.after === undefined ? END_OF_IDS : idOfCursor(filter.after);
+    const found = await this.#read(() => this.#rows.page(filter, before, limit + 1));
+    const items = found.slice(0, limit);
+    const last = found.length > limit ? items.at(-1) : undefined;
+    return { items, next: last === undefined ? null : cursorOf(last.id) };
+  }
+
+  async cancel(id: string): Promise<Job | undefined> {
+    const change = await this.#write(() => this.#ledger.cancel(id));
+    if (change === undefined) return undefined;
+    const { before, after } = change;
+    if (after === before) return after;
+    this.#announce([after]);
+    if (isFinished(after)) this.#runner.settle([after]);
+    else this.#stop(id);
+    return after;
+  }
+
+  async remove(id: string): Promise<Job | undefined> {
+    const removed = await this.#write(() => this.#ledger.remove(id));
+    if (removed === undefined) return undefined;
+    const { before, after, over } = removed;
+    this.#announce([after], before.status === 'running' ? after.lane : undefined);
+    // Of a running one the owner tells when it has stopped: until then the source is being read.
+    if (over) this.#runner.settle([after]);
+    else if (before.status === 'running') this.#stop(id);
+    return after;
+  }
+
+  async counts(): Promise<Record<JobStatus, number>> {
+    return this.#read(() => this.#rows.counts());
+  }
+
+  work(lane: Lane, handler: JobHandler, { concurrency }: { readonly concurrency: number }): void {
+    this.#assertOpen();
+    this.#feed.hold();
+    this.#runner.work(lane, handler, concurrency);
+  }
+
+  /** `after` may be older than the 10,000 events that are kept: then it goes on with the oldest of these. */
+  events({
+    after,
+    signal,
+  }: {
+    readonly after?: number;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<JobEvent> {
+    this.#assertOpen();
+    // Taken now and not at the first `next`. A number that was never given (another database's) means now as well.
+    const newest = this.#rows.newestEvent();
+    return this.#follow(Math.min(after ?? newest, newest), signal);
+  }
+
+  async changed(id: string, since: number, signal: AbortSignal): Promise<Job | undefined> {
+    using _ = this.#feed.hold();
+    for (;;) {
+      const job = await this.#read(() => this.#rows.cached(id));
+      if (job === undefined || job.revision > since || signal.aborted || this.#feed.closed) return job;
+      await this.#feed.nextOf(id, signal);
+      if (this.#feed.closed) return job;
+    }
+  }
+
+  async abandon(owner: string): Promise<void> {
+    // Every process hears of a death: all but the first find nothing, and need no lock to see it.
+    if ((await this.#read(() => this.#rows.leasesOf(owner))).length === 0) return;
+    const jobs = await this.#write(() => this.#ledger.abandon(owner));
+    this.#runner.settle(jobs.filter(isFinished));
+    for (const job of jobs) this.#announce([job], job.lane);
+  }
+
+  async expired(now: number, limit: number): Promise<readonly Job[]> {
+    return this.#read(() => this.#rows.expired(now, limit));
+  }
+
+  close({ deadline }: { readonly deadline?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(Math.max(0, (deadline ?? 0) - this.#now()));
+    return this.#closing;
+  }
+
+  /** Handlers that do not stop get 2 s more after the deadline. Watchers watch until the jobs are back. */
+  async #close(patience: number): Promise<void> {
+    await this.#runner.stop(patience);
+    this.#unsubscribe();
+    this.#feed.close();
+    await this.#writer.idle();
+    this.#db.close();
+  }
+
+  async *#follow(after: number, signal: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
+    using _ = this.#feed.hold();
+    let last = after;
+    while (!signal.aborted && !this.#feed.closed) {
+      const events = await this.#read(() => this.#feed.after(last));
+      if (events.length === 0) await this.#feed.next(last, signal);
+      for (const event of events) {
+        if (signal.aborted) return;
+        yield event;
+        last = event.sequence;
+      }
+    }
+  }
+
+  /** Jobs have changed, `freed` has a job or a place more: everybody who waits for that is woken, here and elsewhere. */
+  #announce(jobs: readonly Job[], freed?: Lane): void {
+    this.#feed.wake();
+    for (const { id } of jobs) this.#options.hints.publish({ topic: 'job', id });
+    if (freed === undefined) return;
+    this.#runner.pump(freed);
+    this.#options.hints.publish({ topic: 'work', lane: freed });
+  }
+
+  #stop(id: string): void {
+    this.#runner.check(id);
+    this.#options.hints.publish({ topic: 'cancel', id });
+  }
+
+  #hear(hint: Hint): void {
+    try {
+      if (hint.topic === 'work') this.#runner.pump(hint.lane);
+      if (hint.topic === 'job') this.#feed.wake();
+      if (hint.topic === 'cancel') this.#runner.check(hint.id);
+      if (hint.topic === 'abandoned' && hint.owner !== this.#options.owner) {
+        this.abandon(hint.owner).catch((error: unknown) => this.#missed(error));
+      }
+    } catch (error) {
+      this.#missed(error);
+    }
+  }
+
+  /** The poll and the leases make up for it. */
+  #missed(error: unknown): void {
+    this.#log.warn({ err: error }, 'a hint could not be followed');
+  }
+
+  /** Readers never wait for writers in WAL, save for moments such as recovery after a crash. */
+  async #read<T>(read: () => T): Promise<T> {
+    this.#assertOpen();
+    try {
+      return read();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+    }
+    return patiently(read);
+  }
+
+  async #write<T>(run: () => T): Promise<T> {
+    this.#assertOpen();
+    return this.#writer.write(run);
+  }
+
+  #assertOpen(): void {
+    if (!this.#db.isOpen) {
+      throw new Problem('shutting_down', 'The server is stopping. Nothing was kept; try again.');
+    }
+  }
+}
+
+function cursorOf(id: string): string {
+  return Buffer.from(id).toString('base64url');
+}
+
+function idOfCursor(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString();
+  if (isId(id) && cursorOf(id) === cursor) return id;
+  throw new Problem(
+    'invalid_request',
+    'after: this is not a cursor of ours. Take it from `next` of the page before, as it is.',
+    {
+      errors: [{ field: 'after', message: 'must be the `next` of an earlier page' }],
+    },
+  );
+}

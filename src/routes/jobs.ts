@@ -1,0 +1,255 @@
+// /v1/jobs: make a job from a recipe, look at it, wait for it, cancel it, remove it.
+
+import type { FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { BlobStore, JobQueue } from '../contracts.ts';
+import { JOB_STATUSES, isFinished } from '../jobs/job.ts';
+import type { Job } from '../jobs/job.ts';
+import { jobViewSchema, viewJob } from '../jobs/job-view.ts';
+import type { Presets } from '../jobs/presets.ts';
+import { recipeSchema } from '../jobs/recipe.ts';
+import type { Recipe } from '../jobs/recipe.ts';
+import { removeJob } from '../jobs/runner.ts';
+import { describeFields, fieldErrors } from '../lib/field-errors.ts';
+import { isId } from '../lib/id.ts';
+import { parsePrefer } from '../lib/prefer.ts';
+import { mediaBody } from '../plugins/media-body.ts';
+import type { MediaBodyOptions } from '../plugins/media-body.ts';
+import { Problem } from '../problems.ts';
+import { acceptJob, admitJob } from './accept-job.ts';
+import type { JobIntake, JobOrder } from './accept-job.ts';
+
+export interface JobRoutesOptions {
+  readonly queue: JobQueue;
+  readonly store: BlobStore;
+  readonly jobs: JobIntake;
+  readonly body: MediaBodyOptions;
+  readonly presets: Presets;
+  /** Aborted when the process begins to leave: long polls are answered then. */
+  readonly leaving: AbortSignal;
+}
+
+const MAX_WAIT_SECONDS = 60;
+
+const idParams = z.object({ id: z.string().describe('The id of a job') });
+const waitQuery = z.strictObject({
+  wait: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_WAIT_SECONDS)
+    .optional()
+    .describe('Answer when the job is finished, or after so many seconds'),
+});
+const orderQuery = z.strictObject({
+  preset: z.string().min(1).max(64).optional().describe('Name of a preset, instead of a recipe in the form'),
+  priority: z.coerce.number().int().min(-100).max(100).optional().describe('Higher goes first'),
+});
+const metadataSchema = z
+  .record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), z.string().max(1024))
+  .refine((entries) => Object.keys(entries).length <= 20, 'at most 20 entries');
+const listQuery = z.strictObject({
+  status: z.enum(JOB_STATUSES).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  after: z.string().min(1).max(200).optional().describe('`next` of the page before'),
+});
+
+export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, options) => {
+  const { queue, store, leaving } = options;
+
+  await app.register(async (scope) => {
+    await scope.register(mediaBody, options.body);
+    scope.withTypeProvider<never>().post(
+      '/v1/jobs',
+      {
+        schema: {
+          summary: 'Make several outputs of one file',
+          description:
+            'multipart/form-data with `recipe` (JSON) or `preset` (a name), optionally `metadata` (a JSON object of strings), and then `file`. The raw body works too, with `?preset=`.',
+          tags: ['jobs'],
+          querystring: orderQuery,
+          consumes: ['multipart/form-data', 'application/octet-stream'],
+          response: { 202: jobViewSchema },
+        },
+        onRequest: (request: FastifyRequest) => admitJob(request, options.jobs),
+      },
+      async (request: FastifyRequest, reply) => {
+        const query = request.query as z.output<typeof orderQuery>;
+        return acceptJob(request, reply, options.jobs, {
+          fieldNames: ['recipe', 'preset', 'metadata'],
+          orderFrom: (fields) => orderFrom(fields, query, options.presets),
+        });
+      },
+    );
+  });
+
+  app.get(
+    '/v1/jobs',
+    {
+      schema: {
+        summary: 'List jobs, newest first',
+        tags: ['jobs'],
+        querystring: listQuery,
+        response: { 200: z.object({ jobs: z.array(jobViewSchema), next: z.string().nullable() }) },
+      },
+    },
+    async (request, reply) => {
+      const { items, next } = await queue.list(request.query);
+      return reply.header('cache-control', 'no-store').send({ jobs: items.map(viewJob), next });
+    },
+  );
+
+  app.get(
+    '/v1/jobs/:id',
+    {
+      schema: {
+        summary: 'Look at a job',
+        tags: ['jobs'],
+        params: idParams,
+        querystring: waitQuery,
+        response: { 200: jobViewSchema },
+      },
+    },
+    async (request, reply) => {
+      let job = await find(queue, request.params.id);
+      const preferred = parsePrefer(request.headers.prefer).wait;
+      const seconds = Math.min(request.query.wait ?? preferred ?? 0, MAX_WAIT_SECONDS);
+      if (seconds > 0 && !isFinished(job)) {
+        const gone = new AbortController();
+        reply.raw.once('close', () => gone.abort());
+        job = await untilFinished(
+          queue,
+          job,
+          AbortSignal.any([gone.signal, leaving, AbortSignal.timeout(seconds * 1000)]),
+        );
+      }
+      if (preferred !== undefined) void reply.header('preference-applied', `wait=${seconds}`);
+      return reply.header('cache-control', 'no-store').send(viewJob(job));
+    },
+  );
+
+  app.post(
+    '/v1/jobs/:id/cancel',
+    {
+      schema: {
+        summary: 'Stop a job',
+        description:
+          'A waiting job is cancelled at once; a running one as soon as its process has stopped it: follow the job.',
+        tags: ['jobs'],
+        params: idParams,
+        response: { 202: jobViewSchema },
+      },
+    },
+    async (request, reply) => {
+      const before = await find(queue, request.params.id);
+      if (isFinished(before)) throw alreadyFinished(before);
+      const job = await queue.cancel(before.id);
+      if (job === undefined) throw noSuchJob(before.id);
+      if (isFinished(job) && job.status !== 'cancelled') throw alreadyFinished(job);
+      return reply.code(202).header('cache-control', 'no-store').send(viewJob(job));
+    },
+  );
+
+  app.delete(
+    '/v1/jobs/:id',
+    {
+      schema: {
+        summary: 'Remove a job and its results',
+        description: 'A running job is stopped.',
+        tags: ['jobs'],
+        params: idParams,
+        response: { 204: z.void() },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      if (!isId(id) || (await removeJob(queue, store, id)) === undefined) throw noSuchJob(id);
+      return reply.code(204).send();
+    },
+  );
+};
+
+/** The job of an id that came by URL. Throws `job_not_found`. */
+export async function find(queue: JobQueue, id: string): Promise<Job> {
+  const job = isId(id) ? await queue.get(id) : undefined;
+  if (job === undefined) throw noSuchJob(id);
+  return job;
+}
+
+async function untilFinished(queue: JobQueue, job: Job, signal: AbortSignal): Promise<Job> {
+  let latest = job;
+  while (!isFinished(latest) && !signal.aborted) {
+    const next = await queue.changed(latest.id, latest.revision, signal);
+    if (next === undefined) throw noSuchJob(latest.id);
+    latest = next;
+  }
+  return latest;
+}
+
+/** Undefined while nothing says what is wanted: fields may come after the file. */
+function orderFrom(
+  fields: ReadonlyMap<string, string>,
+  query: z.output<typeof orderQuery>,
+  presets: Presets,
+): JobOrder | undefined {
+  const recipe = fields.get('recipe');
+  const preset = fields.get('preset') ?? query.preset;
+  if (recipe !== undefined && preset !== undefined)
+    throw new Problem('recipe_invalid', 'Send `recipe` or `preset`, not both.');
+  const metadata = fields.get('metadata');
+  const extra = {
+    priority: query.priority,
+    ...(metadata !== undefined && {
+      metadata: parseField('invalid_request', 'metadata', metadata, metadataSchema),
+    }),
+  };
+  if (recipe !== undefined)
+    return { recipe: parseField('recipe_invalid', 'recipe', recipe, recipeSchema), ...extra };
+  if (preset !== undefined) return { recipe: presetOf(presets, preset), ...extra };
+  return undefined;
+}
+
+function presetOf(presets: Presets, name: string): Recipe {
+  const recipe = presets.get(name);
+  if (recipe !== undefined) return recipe;
+  const known =
+    presets.size === 0 ? 'No presets are configured.' : `There are: ${[...presets.keys()].join(', ')}.`;
+  throw new Problem('preset_unknown', `There is no preset ${JSON.stringify(name.slice(0, 100))}. ${known}`);
+}
+
+function parseField<S extends z.ZodType>(
+  code: 'recipe_invalid' | 'invalid_request',
+  name: string,
+  text: string,
+  schema: S,
+): z.output<S> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new Problem(
+      'malformed_json',
+      `The field "${name}" is not valid JSON: ${(error as Error).message.slice(0, 120)}.`,
+      { cause: error },
+    );
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const errors = fieldErrors(parsed.error.issues, name);
+  throw new Problem(code, describeFields(errors), { errors });
+}
+
+function noSuchJob(id: string): Problem {
+  return new Problem(
+    'job_not_found',
+    `There is no job ${JSON.stringify(id.slice(0, 60))}. It may have expired or been removed.`,
+  );
+}
+
+function alreadyFinished(job: Job): Problem {
+  return new Problem(
+    'job_finished',
+    `The job has already ${job.status === 'cancelled' ? 'been ' : ''}${job.status}; it cannot be cancelled any more.`,
+  );
+}

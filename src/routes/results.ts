@@ -1,0 +1,113 @@
+// GET and HEAD of a job's outputs: immutable bytes, with ranges and conditions (RFC 9110).
+
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { extname } from 'node:path';
+import { z } from 'zod';
+import type { BlobStore, JobQueue } from '../contracts.ts';
+import { isFinished } from '../jobs/job.ts';
+import type { Job, OutputResult } from '../jobs/job.ts';
+import { ifRangeHolds, matchesETag, parseRange } from '../lib/byte-range.ts';
+import { contentDisposition } from '../lib/content-disposition.ts';
+import { Problem } from '../problems.ts';
+import { find } from './jobs.ts';
+
+export interface ResultRoutesOptions {
+  readonly queue: JobQueue;
+  readonly store: BlobStore;
+}
+
+export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (app, { queue, store }) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/v1/jobs/:id/outputs/:name',
+    schema: {
+      summary: 'Fetch an output',
+      description: 'The bytes. Takes `Range`, `If-Range` and `If-None-Match`.',
+      tags: ['results'],
+      params: z.object({ id: z.string(), name: z.string() }),
+      querystring: z.strictObject({
+        download: z.stringbool().optional().describe('Ask browsers to save it instead of showing it'),
+      }),
+      response: {
+        200: z.any().describe('The whole file'),
+        206: z.any().describe('The range asked for'),
+        304: z.any(),
+      },
+    },
+    handler: async (request, reply) => {
+      const job = await find(queue, request.params.id);
+      const { name } = request.params;
+      const output = publishedOutput(job, name);
+      // A run's folder has a random name and is never written again: the key says which bytes these are.
+      const etag = `"${output.key.split('/').at(-2) ?? job.id}-${output.bytes}"`;
+      void reply
+        .header('etag', etag)
+        .header('accept-ranges', 'bytes')
+        .header('cache-control', 'private, max-age=3600, immutable')
+        .header('content-security-policy', "default-src 'none'; sandbox")
+        .header('cross-origin-resource-policy', 'cross-origin')
+        .header(
+          'content-disposition',
+          contentDisposition(
+            fileName(job, name, output),
+            request.query.download === true ? 'attachment' : 'inline',
+          ),
+        );
+      if (matchesETag(request.headers['if-none-match'], etag)) return reply.code(304).send();
+
+      const wanted = ifRangeHolds(request.headers['if-range']?.toString(), etag)
+        ? parseRange(request.headers.range, output.bytes)
+        : undefined;
+      if (wanted === 'unsatisfiable') {
+        throw new Problem(
+          'range_not_satisfiable',
+          `The output has ${output.bytes} bytes; the range ${JSON.stringify(request.headers.range)} lies outside.`,
+          {
+            headers: { 'content-range': `bytes */${output.bytes}` },
+          },
+        );
+      }
+      const length = wanted === undefined ? output.bytes : wanted.end - wanted.start + 1;
+      void reply
+        .code(wanted === undefined ? 200 : 206)
+        .header('content-type', output.mediaType)
+        .header('content-length', length);
+      if (wanted !== undefined)
+        void reply.header('content-range', `bytes ${wanted.start}-${wanted.end}/${output.bytes}`);
+      if (request.method === 'HEAD') return reply.send();
+      try {
+        return await reply.send(await store.read(output.key, wanted));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        throw new Problem('output_not_found', 'The output has just been removed.', { cause: error });
+      }
+    },
+  });
+};
+
+function publishedOutput(job: Job, name: string): OutputResult {
+  const output = Object.hasOwn(job.results, name) ? job.results[name] : undefined;
+  if (output !== undefined) return output;
+  const names = Object.keys(job.recipe.outputs);
+  if (!names.includes(name)) {
+    throw new Problem(
+      'output_not_found',
+      `The job has no output ${JSON.stringify(name.slice(0, 64))}. It has: ${names.join(', ')}.`,
+    );
+  }
+  if (isFinished(job))
+    throw new Problem(
+      'output_not_found',
+      `The job was ${job.status === 'failed' ? 'not successful' : job.status}; it has no results.`,
+    );
+  throw new Problem(
+    'output_not_ready',
+    `The job is ${job.status}. Its outputs can be fetched once it has succeeded; follow it at /v1/jobs/${job.id}.`,
+  );
+}
+
+/** The source's name with the output's own and its extension: what a browser saves it as. */
+function fileName(job: Job, name: string, { key }: OutputResult): string {
+  const stem = job.source.name?.replace(/\.[^.]*$/, '');
+  return `${stem === undefined || stem === '' ? job.id : stem}-${name}${extname(key)}`;
+}

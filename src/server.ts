@@ -1,0 +1,149 @@
+// The composition root: opens queue, store, engines and app in order, closes them in reverse.
+
+import { mkdir, readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { buildApp } from './app.ts';
+import type { Config } from './config.ts';
+import type { HintBus } from './contracts.ts';
+import { createVideoEngine } from './engines/ffmpeg.ts';
+import { createImagePool } from './engines/image-pool.ts';
+import { LANES } from './jobs/job.ts';
+import { readPresets } from './jobs/presets.ts';
+import { jobHandlers } from './jobs/runner.ts';
+import { startSweeper } from './jobs/sweeper.ts';
+import { drainableHttp } from './lib/drain-http.ts';
+import type { Logger } from './logger.ts';
+import { openSqliteQueue } from './queues/sqlite.ts';
+import { openDiskStore } from './stores/disk.ts';
+
+export interface Server {
+  /** E.g. `http://127.0.0.1:3000`. */
+  readonly address: string;
+  /**
+   * Readiness turns, answers say `Connection: close`, no connection is taken any more, requests in flight end, jobs are
+   * handed back. Resolves when everything is closed, about at `deadline` (milliseconds since 1970) at the latest.
+   */
+  close(deadline: number, why?: 'stop' | 'reload' | 'overrun'): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly hints: HintBus;
+  /** Unique per process life: marks leases and unfinished files as this process's. */
+  readonly owner: string;
+  /** An image overran its deadline and cannot be stopped: this process must be replaced. */
+  readonly onOverrun: () => void;
+}
+
+/** Where other processes serve on, idle keep-alive connections get so long, in milliseconds, to send one more request and be told `Connection: close`. */
+const DRAIN_GRACE_MS = 5000;
+const SWEEP_EVERY_MS = 60_000;
+const STRAY_AFTER_MS = 3_600_000;
+
+/** Opens everything and listens. Rejects with ConfigError for a wrong presets file. */
+export async function startServer({ config, log, hints, owner, onOverrun }: ServerOptions): Promise<Server> {
+  await using stack = new AsyncDisposableStack();
+  const leaving = new AbortController();
+  const presets = await readPresets(config.PRESETS_FILE);
+  await mkdir(config.DATA_DIR, { recursive: true });
+
+  const store = await openDiskStore({ root: join(config.DATA_DIR, 'store'), owner });
+  stack.defer(() => store.close());
+
+  const images = createImagePool({
+    threads: config.IMAGE_THREADS,
+    queue: config.IMAGE_QUEUE,
+    maxPixels: config.IMAGE_MAX_PIXELS,
+    maxFrames: config.IMAGE_MAX_FRAMES,
+    memoryBytes: config.IMAGE_MEMORY_BYTES,
+    deadlineSeconds: config.IMAGE_DEADLINE_SECONDS,
+    hints,
+    onOverrun,
+    log,
+  });
+  stack.defer(() => images.close());
+
+  const videos = createVideoEngine({
+    ffmpegPath: config.FFMPEG_PATH,
+    ffprobePath: config.FFPROBE_PATH,
+    maxSeconds: config.VIDEO_MAX_SECONDS,
+    maxPixels: config.VIDEO_MAX_PIXELS,
+    timeoutSeconds: config.VIDEO_TIMEOUT_SECONDS,
+    log,
+  });
+  stack.defer(() => videos.close());
+
+  const queue = await openSqliteQueue({
+    path: join(config.DATA_DIR, 'mediamill.sqlite'),
+    owner,
+    policy: { maxAttempts: config.JOB_ATTEMPTS, ttlSeconds: config.JOB_TTL_SECONDS },
+    leaseSeconds: config.JOB_LEASE_SECONDS,
+    maxWaiting: config.JOB_QUEUE,
+    hints,
+    log,
+  });
+  let deadline = Date.now() + config.SHUTDOWN_SECONDS * 1000;
+  stack.defer(() => queue.close({ deadline }));
+
+  stack.defer(
+    hints.subscribe((hint) => {
+      if (hint.topic !== 'abandoned') return;
+      Promise.all([queue.abandon(hint.owner), store.tidy(hint.owner)]).catch((error: unknown) =>
+        log.error({ err: error }, 'clearing up after a dead process failed'),
+      );
+    }),
+  );
+  const sweeper = startSweeper({
+    queue,
+    store,
+    everyMs: SWEEP_EVERY_MS,
+    strayAfterMs: STRAY_AFTER_MS,
+    onError: (error) => log.error({ err: error }, 'sweeping failed'),
+  });
+  stack.defer(() => sweeper.close());
+
+  const handlers = jobHandlers({ store, images, videos });
+  const concurrency = { image: config.PROCESSES * config.IMAGE_THREADS, video: config.VIDEO_SLOTS };
+  for (const lane of LANES) queue.work(lane, handlers[lane], { concurrency: concurrency[lane] });
+
+  const app = await buildApp({
+    config,
+    log,
+    queue,
+    store,
+    images,
+    videos,
+    presets,
+    version: await ownVersion(),
+    leaving: leaving.signal,
+  });
+  stack.defer(() => app.close());
+  const drainHttp = drainableHttp(app.server);
+  let graceMs = 0;
+  await app.listen({ host: config.HOST, port: config.PORT });
+  stack.defer(() => drainHttp({ deadline, graceMs }));
+
+  const open = stack.move();
+  return {
+    address: addressOf(config.HOST, app.server.address() as AddressInfo),
+    close(until, why = 'stop') {
+      deadline = until;
+      graceMs = why === 'stop' ? 0 : DRAIN_GRACE_MS;
+      leaving.abort();
+      return open.disposeAsync();
+    },
+  };
+}
+
+function addressOf(host: string, { port }: AddressInfo): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function ownVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}

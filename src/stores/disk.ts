@@ -1,0 +1,222 @@
+// BlobStore in a folder. Published by rename, durable by fsync, never half-written.
+
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, open, opendir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Blob, BlobStore, ByteRange, LocalFile } from '../contracts.ts';
+import { Problem } from '../problems.ts';
+
+/** How often an owner's folder of unfinished files says that its owner lives, and when it counts as dead. */
+const SIGN_OF_LIFE_MS = 10_000;
+const DEAD_AFTER_MS = 120_000;
+/** Room kept free for the database and for what is already under way. */
+const RESERVE_BYTES = 64 * 1024 * 1024;
+
+export interface DiskStoreOptions {
+  /** Absolute path; made if missing. Everything stays on this one file system, so that a rename publishes. */
+  readonly root: string;
+  /** Unique per process life: unfinished files lie in a folder of this name. */
+  readonly owner: string;
+}
+
+/** Opens (and makes) the folder: `blobs/` holds what is published, `work/{owner}/` what is not finished. */
+export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<BlobStore> {
+  const blobs = join(root, 'blobs');
+  const work = join(root, 'work');
+  const own = join(work, safeName(owner));
+  await mkdir(blobs, { recursive: true });
+  await mkdir(own, { recursive: true });
+  const alive = setInterval(() => {
+    const now = new Date();
+    utimes(own, now, now).catch(() => undefined); // a missing sign of life is noticed where it matters
+  }, SIGN_OF_LIFE_MS);
+
+  const pathOf = (key: string): string => join(blobs, ...keyParts(key));
+  const unfinished = (): string => join(own, randomUUID());
+
+  async function publish(key: string, path: string): Promise<Blob> {
+    const target = pathOf(key);
+    await syncFile(path);
+    await makeFolder(dirname(target));
+    await rename(path, target);
+    await syncFolder(dirname(target));
+    const { size, mtimeMs } = await stat(target);
+    return { key, bytes: size, modifiedAt: mtimeMs };
+  }
+
+  return {
+    async put(key, body, { maxBytes, signal }) {
+      pathOf(key); // a wrong key must fail before the first byte
+      const path = unfinished();
+      try {
+        await pipeline(
+          body,
+          limitBytes(maxBytes),
+          createWriteStream(path, { flags: 'wx', highWaterMark: 1 << 20 }),
+          {
+            ...(signal && { signal }),
+          },
+        );
+        return await publish(key, path);
+      } catch (error) {
+        await rm(path, { force: true });
+        throw asProblem(error);
+      }
+    },
+
+    async adopt(key, path) {
+      try {
+        return await publish(key, path);
+      } catch (error) {
+        throw asProblem(error);
+      }
+    },
+
+    async stat(key) {
+      try {
+        const { size, mtimeMs } = await stat(pathOf(key));
+        return { key, bytes: size, modifiedAt: mtimeMs };
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    },
+
+    async read(key: string, range?: ByteRange): Promise<Readable> {
+      // Opened here, so that a missing blob rejects instead of breaking an answer that has begun.
+      const file = await open(pathOf(key));
+      return file.createReadStream({
+        highWaterMark: 256 * 1024,
+        ...(range && { start: range.start, end: range.end }),
+      });
+    },
+
+    local: async (key) => handle(pathOf(key), async () => undefined),
+
+    async delete(key) {
+      await rm(pathOf(key.replace(/\/$/, '')), { recursive: true, force: true });
+    },
+
+    list: (prefix) => walk(pathOf(prefix.replace(/\/$/, '')), prefix.replace(/\/$/, '')),
+
+    async scratch(name) {
+      const path = join(own, `${safeName(name)}-${randomUUID()}`);
+      await mkdir(path, { recursive: true });
+      return handle(path, () => rm(path, { recursive: true, force: true, maxRetries: 3 }));
+    },
+
+    async free() {
+      const { bavail, bsize } = await statfs(root);
+      return Math.max(0, bavail * bsize - RESERVE_BYTES);
+    },
+
+    async tidy(dead) {
+      if (dead !== undefined) {
+        await rm(join(work, safeName(dead)), { recursive: true, force: true });
+        return;
+      }
+      for await (const folder of await opendir(work)) {
+        const path = join(work, folder.name);
+        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+        if (path !== own && Date.now() - mtimeMs > DEAD_AFTER_MS)
+          await rm(path, { recursive: true, force: true });
+      }
+    },
+
+    async close() {
+      clearInterval(alive);
+      await rm(own, { recursive: true, force: true });
+    },
+  };
+}
+
+function handle(path: string, dispose: () => Promise<void>): LocalFile {
+  return { path, [Symbol.asyncDispose]: dispose };
+}
+
+function limitBytes(maxBytes: number): Transform {
+  let seen = 0;
+  return new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      seen += chunk.length;
+      if (seen > maxBytes)
+        done(
+          new Problem(
+            'payload_too_large',
+            `The upload is larger than the ${maxBytes} bytes that are allowed.`,
+          ),
+        );
+      else done(null, chunk);
+    },
+  });
+}
+
+async function* walk(path: string, key: string): AsyncIterable<Blob> {
+  let folder;
+  try {
+    folder = await opendir(path);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  for await (const entry of folder) {
+    const childPath = join(path, entry.name);
+    const childKey = `${key}/${entry.name}`;
+    if (entry.isDirectory()) {
+      yield* walk(childPath, childKey);
+    } else {
+      const found = await stat(childPath).catch(() => undefined); // deleted meanwhile
+      if (found) yield { key: childKey, bytes: found.size, modifiedAt: found.mtimeMs };
+    }
+  }
+}
+
+/** Keys are made by us, but from ids that came by URL: each part is checked all the same. */
+function keyParts(key: string): string[] {
+  return key.split('/').map(safeName);
+}
+
+function safeName(part: string): string {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}$/.test(part) || part.includes(sep)) {
+    throw new TypeError(`not a key of the store: ${JSON.stringify(part)}`);
+  }
+  return part;
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A new name is durable only once its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+function asProblem(error: unknown): unknown {
+  const problem = Problem.from(error);
+  return problem.code === 'storage_full' ? problem : error;
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}

@@ -1,0 +1,111 @@
+// The house rules that a reader relies on: imports run downwards, each heavy thing has one door.
+
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const files = [...globSync('src/**/*.ts', { cwd: root }), ...globSync('workers/**/*.ts', { cwd: root })].map(
+  (file) => file.replaceAll('\\', '/'),
+);
+
+/** From the ground up. A file may import from its own floor and those below. */
+const FLOORS: readonly (readonly RegExp[])[] = [
+  [/^src\/problems\.ts$/],
+  [/^src\/config\.ts$/, /^src\/lib\//, /^src\/logger\.ts$/],
+  [/^src\/operations\//, /^src\/jobs\/job\.ts$/, /^src\/jobs\/recipe\.ts$/, /^src\/contracts\.ts$/],
+  [/^src\/jobs\//],
+  [/^src\/queues\//, /^src\/stores\//, /^src\/engines\//, /^workers\//],
+  [/^src\/plugins\//, /^src\/routes\//],
+  [/^src\/app\.ts$/],
+  [/^src\/server\.ts$/],
+  [/^src\/cluster\//],
+  [/^src\/main\.ts$/],
+];
+const floorOf = (file: string): number =>
+  FLOORS.findIndex((floor) => floor.some((pattern) => pattern.test(file)));
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  return [
+    ...text.matchAll(
+      /^(?:import|export)\s+(type\s)?[^;'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
+    ),
+  ].map((match) => {
+    const target = match[2] ?? match[3] ?? match[4] ?? '';
+    const to = target.startsWith('.')
+      ? relative(root, resolve(root, dirname(file), target)).replaceAll('\\', '/')
+      : target;
+    return { from: file, to, typeOnly: match[1] !== undefined };
+  });
+}
+
+const imports = files.flatMap(importsOf);
+
+describe('imports', () => {
+  it('are found at all', () => {
+    expect(imports.length).toBeGreaterThan(100);
+  });
+
+  it('come from files that have a floor', () => {
+    expect(files.filter((file) => floorOf(file) === -1)).toEqual([]);
+  });
+
+  it('run downwards', () => {
+    // The job table of shapes knows what the contract's types say, so types may cross between neighbours of one seam.
+    const upwards = imports.filter(
+      ({ from, to, typeOnly }) =>
+        to.startsWith('src/') && !(typeOnly && to === 'src/contracts.ts') && floorOf(to) > floorOf(from),
+    );
+    expect(upwards.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+
+  it('never join two adapters', () => {
+    const adapter = /^src\/(?:queues|stores|engines)\/([a-z0-9]+)/;
+    const room = (file: string): string | undefined => /^src\/(queues|stores|engines)\//.exec(file)?.[1];
+    const joined = imports.filter(
+      ({ from, to }) => adapter.test(from) && adapter.test(to) && room(from) !== room(to),
+    );
+    expect(joined.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+});
+
+describe('doors', () => {
+  const behind = (name: string): string[] =>
+    [
+      ...new Set(
+        imports
+          .filter(({ to, typeOnly }) => !typeOnly && (to === name || to === `node:${name}`))
+          .map(({ from }) => from),
+      ),
+    ].toSorted();
+
+  it.each([
+    ['sharp', ['workers/image.ts']],
+    ['piscina', ['src/engines/image-pool.ts', 'workers/image.ts']],
+    ['sqlite', ['src/queues/']],
+    ['fluent-ffmpeg', ['src/engines/']],
+    ['child_process', ['src/engines/']],
+    ['cluster', ['src/cluster/', 'src/main.ts']],
+  ])('%s is opened only by %j', (name, doors) => {
+    const users = behind(name);
+    expect(users.length).toBeGreaterThan(0);
+    expect(users.filter((file) => !doors.some((door) => file.startsWith(door)))).toEqual([]);
+  });
+
+  it('process.env is read in config.ts and main.ts only', () => {
+    const readers = files.filter((file) => /process\.env/.test(readFileSync(join(root, file), 'utf8')));
+    expect(readers.filter((file) => file !== 'src/config.ts' && file !== 'src/main.ts')).toEqual([]);
+  });
+
+  it('files stay small enough to hold in mind', () => {
+    const long = files.filter((file) => readFileSync(join(root, file), 'utf8').split('\n').length > 301);
+    expect(long).toEqual([]);
+  });
+});

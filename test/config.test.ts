@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, readConfig, settings, threadPoolSize } from '../src/config.ts';
+
+const machine = { cores: 8, memoryBytes: 16 * 1024 ** 3 };
+
+describe('readConfig', () => {
+  it('spends the cores once: processes × image threads', () => {
+    expect(readConfig({}, machine)).toMatchObject({
+      PROCESSES: 8,
+      IMAGE_THREADS: 1,
+      VIDEO_SLOTS: 4,
+      HOST: '127.0.0.1',
+      PORT: 3000,
+    });
+    expect(readConfig({ PROCESSES: '2' }, machine)).toMatchObject({ PROCESSES: 2, IMAGE_THREADS: 4 });
+    expect(readConfig({ PROCESSES: '16' }, machine)).toMatchObject({ PROCESSES: 16, IMAGE_THREADS: 1 });
+    expect(readConfig({}, { cores: 1, memoryBytes: 1 })).toMatchObject({ PROCESSES: 1, VIDEO_SLOTS: 1 });
+  });
+
+  it('takes auto and empty as not given', () => {
+    expect(readConfig({ PROCESSES: 'auto', PORT: '' }, machine)).toMatchObject({ PROCESSES: 8, PORT: 3000 });
+  });
+
+  it('tells all mistakes together, each with what is there', () => {
+    const read = (): unknown =>
+      readConfig({ PORT: '70000', PROCESSES: 'many', LOG_LEVEL: 'loud', TRUST_PROXY: 'perhaps' }, machine);
+    expect(read).toThrow(ConfigError);
+    for (const text of ['PORT', '"70000"', 'PROCESSES', '"many"', 'LOG_LEVEL', '"loud"', 'TRUST_PROXY'])
+      expect(read).toThrow(text);
+  });
+
+  it.each(['0.0.0.0', '::', '192.168.1.5', 'example.org', '127.0.0.1.example.org'])(
+    'refuses to serve %s to everyone',
+    (HOST) => {
+      expect(() => readConfig({ HOST }, machine)).toThrow(/ALLOW_UNAUTHENTICATED/);
+      expect(readConfig({ HOST, ALLOW_UNAUTHENTICATED: 'true' }, machine).HOST).toBe(HOST);
+    },
+  );
+
+  it.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost'])('serves %s without being told', (HOST) => {
+    expect(readConfig({ HOST }, machine).HOST).toBe(HOST);
+  });
+
+  it('leaves libuv threads for files beside the image threads', () => {
+    expect(threadPoolSize({ IMAGE_THREADS: 3 })).toBe(7);
+  });
+
+  it('documents every setting', () => {
+    for (const [name, schema] of Object.entries(settings)) expect(schema.description, name).toMatch(/.{10}/);
+  });
+});

@@ -1,0 +1,25 @@
+// What every JobQueue promises, as tests that each adapter runs.
+
+import { afterEach, beforeEach, describe } from 'vitest';
+import { dying } from './queue-dying.ts';
+import { ending } from './queue-ending.ts';
+import { Sides } from './queue-sides.ts';
+import type { QueueBackend } from './queue-sides.ts';
+import { storing } from './queue-storing.ts';
+import { telling } from './queue-telling.ts';
+import { working } from './queue-working.ts';
+
+/** `open` makes an empty backend; each test gets its own. */
+export function queueContract(name: string, open: () => Promise<QueueBackend>): void {
+  describe(`${name} keeps the contract of JobQueue`, () => {
+    const here = new Sides();
+    beforeEach(async () => here.open(await open()));
+    afterEach(() => here.backend.close());
+
+    storing(here);
+    working(here);
+    ending(here);
+    dying(here);
+    telling(here);
+  });
+}

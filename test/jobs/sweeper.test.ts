@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { BlobStore, JobQueue } from '../../src/contracts.ts';
+import { recipeSchema } from '../../src/jobs/recipe.ts';
+import { sweep } from '../../src/jobs/sweeper.ts';
+import { newId } from '../../src/lib/id.ts';
+import { localHints } from '../../src/lib/local-hints.ts';
+import { openSqliteQueue } from '../../src/queues/sqlite.ts';
+import { openDiskStore } from '../../src/stores/disk.ts';
+
+const HOUR = 3_600_000;
+let folder: string;
+let store: BlobStore;
+let queue: JobQueue;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mediamill-sweep-'));
+  store = await openDiskStore({ root: join(folder, 'store'), owner: 'me' });
+  queue = await openSqliteQueue({
+    path: join(folder, 'db.sqlite'),
+    owner: 'me',
+    policy: { maxAttempts: 3, ttlSeconds: 60 },
+    leaseSeconds: 10,
+    maxWaiting: 100,
+    hints: localHints(),
+  });
+});
+afterEach(async () => {
+  await queue.close();
+  await store.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const put = (key: string) => store.put(key, Readable.from([Buffer.from('bytes')]), { maxBytes: 100 });
+const keys = async () => [
+  ...(await Array.fromAsync(store.list('sources/'), ({ key }) => key)),
+  ...(await Array.fromAsync(store.list('results/'), ({ key }) => key)),
+];
+
+async function job(): Promise<string> {
+  const id = newId();
+  await put(`sources/${id}`);
+  await queue.add({
+    id,
+    lane: 'image',
+    recipe: recipeSchema.parse({ outputs: { a: { type: 'image' } } }),
+    source: {
+      key: `sources/${id}`,
+      name: null,
+      mediaType: 'image/png',
+      bytes: 5,
+      width: null,
+      height: null,
+      durationSeconds: null,
+    },
+  });
+  return id;
+}
+const sweepAt = (now: number) =>
+  sweep({ queue, store, everyMs: 0, strayAfterMs: HOUR, onError: () => undefined, now: () => now });
+
+it('removes a finished job and its files when its time has come', async () => {
+  const id = await job();
+  await put(`results/${id}/run/a.png`);
+  await queue.cancel(id);
+  expect(await sweepAt(Date.now())).toEqual({ jobs: 0, files: 0 });
+  expect(await queue.get(id)).toBeDefined();
+  expect(await sweepAt(Date.now() + 61_000)).toEqual({ jobs: 1, files: 0 });
+  expect(await queue.get(id)).toBeUndefined();
+  expect(await keys()).toEqual([]);
+});
+
+it('leaves waiting jobs alone, however old their files are', async () => {
+  const id = await job();
+  await sweepAt(Date.now() + 100 * HOUR);
+  expect(await queue.get(id)).toMatchObject({ status: 'queued' });
+  expect(await keys()).toEqual([`sources/${id}`]);
+});
+
+it('removes files of no job, but not the upload that is still becoming one', async () => {
+  await put(`sources/${newId()}`);
+  await put(`results/${newId()}/run/a.png`);
+  expect(await sweepAt(Date.now())).toEqual({ jobs: 0, files: 0 });
+  expect(await sweepAt(Date.now() + 2 * HOUR)).toEqual({ jobs: 0, files: 2 });
+  expect(await keys()).toEqual([]);
+});
+
+it('clears up after a process that died between the end of a job and its clearing up', async () => {
+  const id = await job();
+  await queue.cancel(id);
+  await put(`sources/${id}`);
+  await put(`results/${id}/interrupted/a.png`);
+  // Old enough to be looked at, young enough that the job has not expired: its time is set far ahead.
+  await sweep({ queue, store, everyMs: 0, strayAfterMs: -1000, onError: () => undefined });
+  expect(await queue.get(id)).toMatchObject({ status: 'cancelled' });
+  expect(await keys()).toEqual([]);
+});

@@ -1,0 +1,146 @@
+// The embedded queue in real processes: they share the work, and a killed one breaks nothing.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobQueue } from '../../src/contracts.ts';
+import { localHints } from '../../src/lib/local-hints.ts';
+import { openConnection } from '../../src/queues/sqlite-connection.ts';
+import { openSqliteQueue } from '../../src/queues/sqlite.ts';
+import { aJob, handler, untilStatus } from '../contracts/queue-jobs.ts';
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sqlite-process-'));
+  path = join(folder, 'jobs.db');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const openHere = (owner: string): Promise<JobQueue> =>
+  openSqliteQueue({
+    path,
+    owner,
+    policy: { maxAttempts: 10, ttlSeconds: 600 },
+    leaseSeconds: 60,
+    maxWaiting: 10_000,
+    hints: localHints(),
+    pollMilliseconds: 10,
+  });
+
+interface Process extends AsyncDisposable {
+  /** Ids by what was said of them, in order. */
+  readonly said: ReadonlyMap<string, readonly string[]>;
+  /** Resolves once a word was said so many times. */
+  heard(word: string, times: number): Promise<void>;
+  /** Ends with its process: `SIGKILL` from one moment to the next, or by itself when asked kindly. */
+  end(how: 'kill' | 'kindly'): Promise<void>;
+}
+
+function start(owner: string, ...task: string[]): Process {
+  const script = join(import.meta.dirname, 'sqlite-process.ts');
+  const child = spawn(process.execPath, [script, path, owner, ...task], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout });
+  const ended = once(lines, 'close');
+  const said = new Map<string, string[]>();
+  const listeners = new Set<() => void>();
+  lines.on('line', (line) => {
+    const [word, id] = line.split(' ') as [string, string];
+    said.set(word, [...(said.get(word) ?? []), id]);
+    for (const listener of listeners) listener();
+  });
+  const end = async (how: 'kill' | 'kindly'): Promise<void> => {
+    if (how === 'kill') child.kill('SIGKILL');
+    else child.stdin.end();
+    await Promise.all([exited, ended]);
+  };
+  return {
+    said,
+    end,
+    async heard(word, times) {
+      const enough = Promise.withResolvers<void>();
+      const look = (): void => {
+        if ((said.get(word)?.length ?? 0) >= times) enough.resolve();
+      };
+      listeners.add(look);
+      look();
+      void exited.then(() =>
+        enough.reject(new Error(`the process ended before it said "${word}" ${times} times`)),
+      );
+      await enough.promise;
+      listeners.delete(look);
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) await end('kill');
+    },
+  };
+}
+
+describe('two processes', () => {
+  it('run each of hundreds of jobs once', async () => {
+    await using first = start('first');
+    await using second = start('second');
+    await Promise.all([first.heard('ready', 1), second.heard('ready', 1)]);
+    const queue = await openHere('here');
+    try {
+      const jobs = await Promise.all(Array.from({ length: 400 }, () => queue.add(aJob())));
+      for (const { id } of jobs) await untilStatus(queue, id, 'succeeded');
+      await Promise.all([first.end('kindly'), second.end('kindly')]);
+      const all = (word: string): string[] =>
+        [first, second].flatMap(({ said }) => said.get(word) ?? []).toSorted();
+      const ids = jobs.map(({ id }) => id).toSorted();
+      expect(all('started')).toEqual(ids);
+      expect(all('settled')).toEqual(ids);
+      expect(all('discarded')).toEqual([]);
+    } finally {
+      await queue.close();
+    }
+  });
+});
+
+describe('a process that is killed while it adds and works', () => {
+  it.each([5, 30, 70])('after %i jobs leaves a whole file and everything it promised', async (count) => {
+    const dead = ['first', 'second'];
+    await using first = start('first', 'add');
+    await using second = start('second', 'add');
+    await Promise.all([first.heard('settled', count), second.heard('added', count)]);
+    await Promise.all([first.end('kill'), second.end('kill')]);
+
+    const db = await openConnection(path);
+    expect(db.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
+    const rows = (sql: string): unknown[] =>
+      db
+        .prepare(sql)
+        .all()
+        .map((row) => Object.values(row));
+    expect(rows('SELECT status, jobs FROM counts WHERE jobs > 0 ORDER BY status')).toEqual(
+      rows('SELECT status, count(*) FROM jobs GROUP BY status ORDER BY status'),
+    );
+    expect(rows('SELECT job_id FROM leases ORDER BY 1')).toEqual(
+      rows("SELECT id FROM jobs WHERE status = 'running' ORDER BY 1"),
+    );
+    db.close();
+
+    const queue = await openHere('here');
+    try {
+      const settled = [first, second].flatMap(({ said }) => said.get('settled') ?? []);
+      for (const id of settled) expect(await queue.get(id)).toMatchObject({ status: 'succeeded' });
+      for (const owner of dead) await queue.abandon(owner);
+      expect(await queue.counts()).toMatchObject({ running: 0, failed: 0 });
+      queue.work('image', handler(), { concurrency: 20 });
+      const added = [first, second].flatMap(({ said }) => said.get('added') ?? []);
+      expect(added.length).toBeGreaterThanOrEqual(count);
+      for (const id of added) expect(await untilStatus(queue, id, 'succeeded')).toBeDefined();
+    } finally {
+      await queue.close();
+    }
+  });
+});

@@ -1,0 +1,87 @@
+// The whole server inside the test's own process, on a free port and a folder of its own.
+
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { readConfig } from '../../src/config.ts';
+import type { Config } from '../../src/config.ts';
+import type { HintBus } from '../../src/contracts.ts';
+import type { JobView } from '../../src/jobs/job-view.ts';
+import { localHints } from '../../src/lib/local-hints.ts';
+import { startServer } from '../../src/server.ts';
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly config: Config;
+  /** How often an image overran its deadline. */
+  overruns(): number;
+  request(path: string, init?: RequestInit): Promise<Response>;
+  /** Waits for the end of a job by long polls. */
+  finished(job: { id: string }): Promise<JobView>;
+}
+
+export async function startTestServer(
+  env: Record<string, string> = {},
+  { dataDir, hints = localHints() }: { dataDir?: string; hints?: HintBus } = {},
+): Promise<TestServer> {
+  const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'mediamill-test-')));
+  const config = readConfig(
+    { PORT: '0', DATA_DIR: folder, PROCESSES: '1', IMAGE_THREADS: '1', SHUTDOWN_SECONDS: '5', ...env },
+    { cores: 2, memoryBytes: 4 * 1024 ** 3 },
+  );
+  let overruns = 0;
+  const server = await startServer({
+    config,
+    log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
+    hints,
+    owner: randomUUID(),
+    onOverrun: () => void overruns++,
+  });
+  const request = (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(new URL(path, server.address), init);
+  return {
+    url: server.address,
+    config,
+    overruns: () => overruns,
+    request,
+    async finished({ id }) {
+      for (;;) {
+        const response = await request(`/v1/jobs/${id}?wait=20`);
+        const job = (await response.json()) as JobView;
+        if (!response.ok) throw new Error(`polling answered ${response.status}: ${JSON.stringify(job)}`);
+        if (job.links.cancel === null) return job;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await server.close(Date.now() + 2000);
+      if (dataDir === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The body of a problem, checked to be one. */
+export async function problemOf(
+  response: Response,
+): Promise<{ code: string; status: number; detail: string; errors?: { field: string; message: string }[] }> {
+  const type = response.headers.get('content-type');
+  if (type !== 'application/problem+json; charset=utf-8')
+    throw new Error(`not a problem but ${type}: ${await response.text()}`);
+  const problem = (await response.json()) as { code: string; status: number; detail: string };
+  if (problem.status !== response.status)
+    throw new Error(`the problem says ${problem.status}, the answer ${response.status}`);
+  return problem;
+}
+
+/** A form with fields in the order given and then the file. */
+export function form(
+  file: Uint8Array<ArrayBuffer>,
+  fields: Record<string, string> = {},
+  name = 'photo.jpg',
+): FormData {
+  const data = new FormData();
+  for (const [field, value] of Object.entries(fields)) data.append(field, value);
+  data.append('file', new Blob([file]), name);
+  return data;
+}
