@@ -82,6 +82,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const jobs = {
     queue,
     store,
+    videos,
     limits: {
       imageMaxBytes: config.IMAGE_MAX_BYTES,
       videoMaxBytes: config.VIDEO_MAX_BYTES,

@@ -4,6 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { fieldErrors } from './lib/field-errors.ts';
 
 const MiB = 1024 * 1024;
 const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
@@ -131,10 +132,9 @@ export function readConfig(
   );
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
-    const lines = parsed.error.issues.map(({ path, message }) => {
-      const name = path.join('.') as keyof typeof settings;
-      const came = given[name] === undefined ? '' : ` (it is ${JSON.stringify(given[name])})`;
-      return `  ${name}: ${message}${came}`;
+    const lines = fieldErrors(parsed.error.issues, 'settings').map(({ field, message }) => {
+      const came = given[field] === undefined ? '' : ` (it is ${JSON.stringify(given[field])})`;
+      return `  ${field}: ${message}${came}`;
     });
     throw new ConfigError(`These settings are wrong:\n${lines.join('\n')}`);
   }

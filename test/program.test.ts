@@ -99,7 +99,7 @@ describe('the program with two processes', () => {
     const { id } = accepted(await post('/v1/videos?format=mp4&height=360', body, headers));
 
     const seen = await fromEveryProcess(program, `/v1/jobs/${id}`);
-    for (const answer of seen)
+    for (const answer of seen.values())
       expect(answer.json()).toMatchObject({ id, outputs: [{ name: 'video' }, { name: 'poster' }] });
 
     const job = await finishedJob(program.address, id);
@@ -114,10 +114,10 @@ describe('the program with two processes', () => {
       ],
     });
     expect(job.source.durationSeconds).toBeCloseTo(2, 0);
-    for (const answer of await fromEveryProcess(program, `/v1/jobs/${id}`))
+    for (const answer of (await fromEveryProcess(program, `/v1/jobs/${id}`)).values())
       expect(answer.json()).toEqual(job);
 
-    const files = await fromEveryProcess(program, `/v1/jobs/${id}/outputs/video`);
+    const files = [...(await fromEveryProcess(program, `/v1/jobs/${id}/outputs/video`)).values()];
     for (const file of files) {
       expect(file.status).toBe(200);
       expect(file.body.length).toBe(job.outputs[0]?.bytes);
@@ -194,7 +194,8 @@ describe('the program with two processes', () => {
     const sizes = { big: [200, 133], small: [50, 33], same: [300, 200] };
     for (const [name, [width, height]] of Object.entries(sizes)) {
       const answers = await fromEveryProcess(program, `/v1/jobs/${id}/outputs/${name}`);
-      for (const answer of answers) expect(await decodePicture(answer.body)).toMatchObject({ width, height });
+      for (const answer of answers.values())
+        expect(await decodePicture(answer.body)).toMatchObject({ width, height });
     }
   });
 
@@ -233,7 +234,7 @@ describe('the program with two processes', () => {
     expect(await readdir(results)).toContain(id);
     expect((await call(program.address, `/v1/jobs/${id}`, { method: 'DELETE' })).status).toBe(204);
     expect(await readdir(results)).not.toContain(id);
-    for (const answer of await fromEveryProcess(program, `/v1/jobs/${id}`)) {
+    for (const answer of (await fromEveryProcess(program, `/v1/jobs/${id}`)).values()) {
       expect(answer.status).toBe(404);
       expect(answer.json()).toMatchObject({ code: 'job_not_found' });
     }

@@ -19,6 +19,8 @@ import { median, percentile, ratios } from '../statistics.ts';
 
 export interface IsolationSettings extends Pace {
   readonly photo: PhotoShape;
+  /** In each phase: by number and not by time, so that p99 is always of as many. */
+  readonly images: number;
   readonly connections: number;
   /** Pixels. */
   readonly width: number;
@@ -37,8 +39,9 @@ export const isolation: Scenario<IsolationSettings> = {
   title: 'Images while every video slot is busy, against images alone',
   full: {
     rounds: 5,
-    seconds: 10,
+    seconds: 0,
     photo: PHONE_PHOTO,
+    images: 400,
     connections: 1,
     width: 320,
     clipSeconds: 180,
@@ -46,14 +49,15 @@ export const isolation: Scenario<IsolationSettings> = {
   },
   quick: {
     rounds: 1,
-    seconds: 0.2,
+    seconds: 0,
     photo: SMALL_PHOTO,
+    images: 5,
     connections: 1,
     width: 320,
     clipSeconds: 600,
     from: 180,
   },
-  async run({ rounds, seconds, photo: shape, connections, width, clipSeconds, from }, context) {
+  async run({ rounds, photo: shape, images: count, connections, width, clipSeconds, from }, context) {
     const { folder, signal, progress } = context;
     progress.step('making the media');
     const photo = await makePhoto(folder, shape);
@@ -65,9 +69,9 @@ export const isolation: Scenario<IsolationSettings> = {
     const expected = expectedRendition(photo, width);
     const rendition = await checkRendition(server.address, photo, width, expected, signal);
     const call = imageCall(server.address, photo, width, await readFile(photo.path));
-    const images = async (duration: number): Promise<readonly number[]> => {
+    const images = async (amount: number): Promise<readonly number[]> => {
       const examine = examineRendition(expected, rendition.length);
-      return (await fire({ ...call, connections, seconds: duration, examine, signal })).latencies;
+      return (await fire({ ...call, connections, amount, examine, signal })).latencies;
     };
     /** The job's state says that it runs; its FFmpeg comes a moment later. */
     const untilEncoding = async (count: number): Promise<void> => {
@@ -79,18 +83,18 @@ export const isolation: Scenario<IsolationSettings> = {
     };
 
     progress.step('warming up');
-    await images(seconds / 4);
+    await images(Math.ceil(count / 4));
     const { idle, busy } = await interleave(rounds, context, {
       async idle() {
         await untilEncoding(0);
-        return images(seconds);
+        return images(count);
       },
       async busy() {
         const output = { video: { type: 'transcode', format: 'mp4', encode: 'always', height: from } };
         const submitted = [];
         for (let i = 0; i < slots; i++) submitted.push(await jobs.submit(clip.path, output));
         await untilEncoding(slots);
-        const latencies = await images(seconds);
+        const latencies = await images(count);
         checkEqual('videos that were encoded until the end of a phase', await jobs.running(), slots);
         for (const { id } of submitted) await jobs.remove(id);
         return latencies;

@@ -42,7 +42,7 @@ export const status: Scenario<StatusSettings> = {
   name: 'status',
   title: 'Polling a job, against a bare Fastify JSON route; with many jobs stored, against few',
   full: { rounds: 7, seconds: 3, connections: 16, few: 1000, jobs: 1_000_000 },
-  quick: { rounds: 1, seconds: 0.2, connections: 2, few: 100, jobs: 1000 },
+  quick: { rounds: 1, seconds: 0.3, connections: 2, few: 100, jobs: 1000 },
   async run({ rounds, seconds, connections, few, jobs, expected = 'succeeded' }, context) {
     const { folder, signal } = context;
     await using small = await seededServer(few, context);

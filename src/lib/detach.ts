@@ -21,6 +21,8 @@ export function detach(source: Readable): Readable {
     source.off('close', breakOff);
     // 'error' stays listened to: nobody else may be there, and an unheard error ends the process.
   });
+  // Broken before we came: no event will tell us any more.
+  if (source.destroyed) breakOff(source.errored ?? undefined);
   return source.pipe(body);
 }
 

@@ -12,11 +12,12 @@ export function looseNumber(schema: z.ZodType<number>): z.ZodType<number, number
   return z.preprocess(read, schema) as unknown as z.ZodType<number, number | `${number}`>;
 }
 
-/** A boolean, or the text `true` or `false`. */
-export function looseBoolean(): z.ZodType<boolean, boolean | 'true' | 'false'> {
+/**
+ * A boolean, or the text `true` or `false`. `unset`, what its absence means, is only written into its JSON Schema
+ * (zod drops the default of whatever it preprocesses): the caller applies it.
+ */
+export function looseBoolean(unset: boolean): z.ZodType<boolean, boolean | 'true' | 'false'> {
   const read = (value: unknown) => (value === 'true' ? true : value === 'false' ? false : value);
-  return z.preprocess(read, z.boolean('must be true or false')) as unknown as z.ZodType<
-    boolean,
-    boolean | 'true' | 'false'
-  >;
+  const schema = z.boolean('must be true or false').meta({ default: unset });
+  return z.preprocess(read, schema) as unknown as z.ZodType<boolean, boolean | 'true' | 'false'>;
 }

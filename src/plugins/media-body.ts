@@ -63,15 +63,13 @@ export const mediaBody = fp(
         );
       }
       guardRate(request, options, () => {
-        // Too late for an answer in words if one has begun.
-        if (!reply.sent) {
-          void reply.send(
-            new Problem(
-              'request_timeout',
-              `The body came slower than ${options.minBytesPerSecond} bytes per second for ${options.windowSeconds} s.`,
-            ),
-          );
-        }
+        const problem = new Problem(
+          'request_timeout',
+          `The body came slower than ${options.minBytesPerSecond} bytes per second for ${options.windowSeconds} s.`,
+        );
+        // Told to whoever reads the body, so that they leave nothing behind; destroying it would take the socket along.
+        if (request.raw.listenerCount('error') > 0) request.raw.emit('error', problem);
+        else if (!reply.sent) void reply.send(problem);
       });
     });
     app.addHook('onResponse', async (request) => {

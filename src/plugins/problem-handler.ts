@@ -5,9 +5,9 @@ import fp from 'fastify-plugin';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemType } from '../jobs/job-view.ts';
-import { describeFields } from '../lib/field-errors.ts';
+import { describeFields, fieldErrors } from '../lib/field-errors.ts';
 import { Problem } from '../problems.ts';
-import type { FieldError, ProblemCode } from '../problems.ts';
+import type { ProblemCode } from '../problems.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8';
 
@@ -103,11 +103,16 @@ function toProblem(error: FastifyError): Problem {
 }
 
 function validationProblem(error: FastifyError): Problem {
-  const where = error.validationContext ?? 'request';
-  const errors: FieldError[] = (error.validation ?? []).map(({ instancePath, message }) => ({
-    field: instancePath.split('/').filter(Boolean).join('.') || where,
+  const issues = (error.validation ?? []).map(({ keyword, instancePath, message, params }) => ({
+    ...params,
+    code: keyword,
+    path: instancePath.split('/').filter(Boolean),
     message: message ?? 'is not valid',
   }));
+  const errors = fieldErrors(
+    issues as unknown as Parameters<typeof fieldErrors>[0],
+    error.validationContext ?? 'request',
+  );
   return new Problem('invalid_request', describeFields(errors), { cause: error, errors });
 }
 

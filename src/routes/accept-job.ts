@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Transform } from 'node:stream';
 import type { Readable } from 'node:stream';
-import type { BlobStore, JobQueue } from '../contracts.ts';
+import type { BlobStore, JobQueue, VideoEngine } from '../contracts.ts';
 import { jobPath, viewJob } from '../jobs/job-view.ts';
 import { laneFor } from '../jobs/recipe.ts';
 import type { Recipe } from '../jobs/recipe.ts';
@@ -16,6 +16,7 @@ import { Problem } from '../problems.ts';
 export interface JobIntake {
   readonly queue: JobQueue;
   readonly store: BlobStore;
+  readonly videos: VideoEngine;
   readonly limits: {
     readonly imageMaxBytes: number;
     readonly videoMaxBytes: number;
@@ -43,6 +44,16 @@ export async function admitJob(request: FastifyRequest, { queue, store, limits }
   if (free !== undefined && free < (contentLength(request) ?? 0)) {
     throw new Problem('storage_full', 'The server has no room for this upload. Nothing was kept.');
   }
+}
+
+/** Refuses what needs FFmpeg on a machine that has none, instead of queueing a job that can only fail. */
+export async function admitVideo({ videos }: JobIntake): Promise<void> {
+  const { ffmpeg, ffprobe } = await videos.capabilities();
+  if (ffmpeg !== null && ffprobe !== null) return;
+  throw new Problem(
+    'encoder_missing',
+    'There is no FFmpeg on the server, so it takes images only. Its operator finds the cure by `npm run doctor`.',
+  );
 }
 
 /**
@@ -85,6 +96,7 @@ export async function acceptJob(
         'Say what to make of the file: send `recipe` (JSON) or `preset` (a name) in the form.',
       );
     const lane = laneFor(order.recipe, result.mediaType);
+    if (lane === 'video') await admitVideo(intake);
     if (lane === 'image' && result.bytes > limits.imageMaxBytes) {
       throw new Problem(
         'payload_too_large',

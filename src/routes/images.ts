@@ -131,6 +131,8 @@ function collect(
     const onEnd = (): void => settle(() => resolve(bytes.take()));
     const onBroken = (error?: unknown): void => settle(() => reject(incomplete(error)));
     stream.on('data', onData).once('end', onEnd).once('close', onBroken).once('error', onBroken);
+    // Broken before we came: no event will tell us any more.
+    if (stream.destroyed) onBroken(stream.errored ?? undefined);
   });
 }
 

@@ -5,7 +5,7 @@ import { jobViewSchema } from '../jobs/job-view.ts';
 import { videoOutputsFromQuery, videoQuerySchema } from '../operations/video.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
-import { acceptJob, admitJob } from './accept-job.ts';
+import { acceptJob, admitJob, admitVideo } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
 
 export interface VideoRoutesOptions {
@@ -27,7 +27,10 @@ export const videoRoutes: FastifyPluginAsyncZod<VideoRoutesOptions> = async (app
         consumes: ['multipart/form-data', 'application/octet-stream', 'video/*'],
         response: { 202: jobViewSchema },
       },
-      onRequest: (request) => admitJob(request, jobs),
+      onRequest: async (request) => {
+        await admitVideo(jobs);
+        await admitJob(request, jobs);
+      },
     },
     async (request, reply) => {
       const outputs = videoOutputsFromQuery(request.query);

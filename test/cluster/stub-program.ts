@@ -17,7 +17,8 @@ import { readConfig, threadPoolSize } from '../../src/config.ts';
 import { drainableHttp } from '../../src/lib/drain-http.ts';
 
 const config = readConfig(process.env);
-const log = pino({ base: { pid: process.pid } });
+// Written at once: by itself pino writes in libuv's pool, which a stuck call fills and SIGKILL empties.
+const log = pino({ base: { pid: process.pid } }, pino.destination({ fd: 1, sync: true }));
 
 if (cluster.isPrimary) {
   runPrimary({ config, log, env: { UV_THREADPOOL_SIZE: String(threadPoolSize(config)) } });

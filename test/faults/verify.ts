@@ -27,7 +27,7 @@ export async function awaitAllEnded(address: string, timeoutMs: number): Promise
 export async function verifyJob(program: Program, accepted: AcceptedJob): Promise<string[]> {
   const { id, name } = accepted;
   const answers = await fromEveryProcess(program, `/v1/jobs/${id}`);
-  const [first, ...others] = answers.map(jobIn);
+  const [first, ...others] = [...answers.values()].map(jobIn);
   if (first === undefined) return [`${name} ${id}: no answer`];
   const broken: string[] = [];
   if (others.some((other) => !isDeepStrictEqual(other, first))) {

@@ -1,13 +1,14 @@
 // Requests that are wrong in themselves: broken forms, wrong parameters, wrong addresses. Each is told what is wrong.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import type { ProblemCode, ProblemDocument } from '../../src/problems.ts';
 import { call, form } from '../support/client.ts';
 import type { Answer, Part } from '../support/client.ts';
-import { imageFixture } from '../support/fixtures.ts';
+import { clipFixture, imageFixture } from '../support/fixtures.ts';
 import { expectProblem } from '../support/problem-check.ts';
 import { startProgram } from '../support/program.ts';
 import type { Program } from '../support/program.ts';
@@ -17,9 +18,11 @@ const RECIPE = { name: 'recipe', content: '{"outputs":{"a":{"type":"image","form
 
 let program: Program;
 let picture: Buffer;
+let film: Buffer;
 beforeAll(async () => {
   program = await startProgram();
   picture = await imageFixture({ width: 64, height: 48 });
+  film = await readFile(await clipFixture({ seconds: 1, width: 160, height: 120 }));
 });
 afterAll(() => program?.[Symbol.asyncDispose]());
 
@@ -32,10 +35,12 @@ const postForm = (path: string, parts: readonly Part[], options = {}): Promise<A
   const { body, headers } = form(parts, options);
   return post(path, body, headers);
 };
-const file = (): Part => ({ name: 'file', filename: 'a.jpg', content: picture });
+
+const pictureFile = (): Part => ({ name: 'file', filename: 'a.jpg', content: picture });
 
 describe.each(UPLOADS)('a form sent to %s', (path) => {
   const fields = path === '/v1/jobs' ? [RECIPE] : [];
+  const file = (): Part => ({ name: 'file', filename: 'a', content: path === '/v1/videos' ? film : picture });
   const cases: readonly [string, ProblemCode, () => Promise<Answer>][] = [
     [
       'without its last boundary',
@@ -51,12 +56,12 @@ describe.each(UPLOADS)('a form sent to %s', (path) => {
     ],
     [
       'with a field __proto__',
-      'invalid_request',
+      'malformed_multipart',
       () => postForm(path, [{ name: '__proto__', content: '{}' }, ...fields, file()]),
     ],
     [
       'with a field constructor',
-      'invalid_request',
+      'malformed_multipart',
       () => postForm(path, [...fields, file(), { name: 'constructor', content: '{}' }]),
     ],
     [
@@ -121,7 +126,7 @@ describe('a parameter', () => {
     ['outputs.a.type', { outputs: { a: { type: 'shell' } } }],
   ])('of a recipe that is wrong is named: %s', async (field, recipe) => {
     const problem = expectProblem(
-      await postForm('/v1/jobs', [{ name: 'recipe', content: JSON.stringify(recipe) }, file()]),
+      await postForm('/v1/jobs', [{ name: 'recipe', content: JSON.stringify(recipe) }, pictureFile()]),
       'recipe_invalid',
     );
     expect(problem.errors?.map((error) => error.field).join(' ')).toContain(field);
@@ -133,7 +138,7 @@ describe('a parameter', () => {
     ['{"outputs":{"a":{"type":"image"},"b":{"type":"transcode"}}}', 'recipe_invalid'],
     ['[]', 'recipe_invalid'],
   ] as const)('recipe %s is refused as %s', async (content, code) => {
-    expectProblem(await postForm('/v1/jobs', [{ name: 'recipe', content }, file()]), code);
+    expectProblem(await postForm('/v1/jobs', [{ name: 'recipe', content }, pictureFile()]), code);
   });
 });
 

@@ -107,7 +107,7 @@ describe('a result', () => {
   });
 
   it.skipIf(!HAS_PROC)('is the same from every process', async () => {
-    for (const answer of await fromEveryProcess(program, url)) {
+    for (const answer of (await fromEveryProcess(program, url)).values()) {
       expect(answer.headers.etag).toBe(whole.headers.etag);
       expect(answer.body.equals(whole.body)).toBe(true);
     }

@@ -195,6 +195,20 @@ describe('POST /v1/images', () => {
   });
 });
 
+it('takes images but no videos where there is no FFmpeg, and says so', async () => {
+  await using bare = await startTestServer({
+    FFMPEG_PATH: '/nowhere/ffmpeg',
+    FFPROBE_PATH: '/nowhere/ffprobe',
+  });
+  expect((await bare.request('/v1/images?width=10', { method: 'POST', body: photo })).status).toBe(200);
+  const refused = await bare.request('/v1/videos', { method: 'POST', body: photo });
+  expect(await problemOf(refused)).toMatchObject({ code: 'encoder_missing', status: 503 });
+  expect(refused.headers.get('retry-after')).toBe('60');
+  const ready = await bare.request('/readyz');
+  expect(ready.status).toBe(503);
+  expect(await ready.json()).toMatchObject({ status: 'not_ready', checks: { ffmpeg: { ok: false } } });
+});
+
 describe('other addresses', () => {
   it('names the methods that are possible', async () => {
     const response = await server.request('/v1/images');

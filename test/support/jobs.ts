@@ -1,5 +1,6 @@
 // Following jobs from outside, as a client does.
 
+import { Agent } from 'node:http';
 import { isFinished } from '../../src/jobs/job.ts';
 import type { JobView } from '../../src/jobs/job-view.ts';
 import { call } from './client.ts';
@@ -46,27 +47,31 @@ export async function finishedJob(address: string, id: string, timeoutMs = 60_00
 }
 
 /**
- * The answers of every process to one GET. Needs LOG_LEVEL=debug: the log says which process has answered.
- * Rejects if some process cannot be reached in many tries.
+ * The answer of every process to one GET, by its pid. A kept connection stays with one process; which one it is, the
+ * log says: needs LOG_LEVEL=debug. Rejects if some process cannot be reached in many tries.
  */
 export async function fromEveryProcess(
   program: Program,
   path: string,
   options: Parameters<typeof call>[2] = {},
-): Promise<Answer[]> {
+): Promise<Map<number, Answer>> {
   const wanted = new Set(forksOf(program.pid));
-  const answers: Answer[] = [];
+  const answers = new Map<number, Answer>();
   for (let tries = 0; tries < 20 * wanted.size; tries++) {
-    const since = program.log.length;
-    const id = `every-${crypto.randomUUID()}`;
-    answers.push(
-      await call(program.address, path, { ...options, headers: { ...options.headers, 'x-request-id': id } }),
-    );
-    const { pid } = await program.waitFor((line) => line.msg === 'answered' && line['reqId'] === id, {
-      since,
-    });
-    wanted.delete(pid);
-    if (wanted.size === 0) return answers;
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      const since = program.log.length;
+      const id = `who-${crypto.randomUUID()}`;
+      await call(program.address, '/livez', { agent, headers: { 'x-request-id': id } });
+      const { pid } = await program.waitFor(({ msg, reqId }) => msg === 'answered' && reqId === id, {
+        since,
+      });
+      if (answers.has(pid)) continue;
+      answers.set(pid, await call(program.address, path, { ...options, agent }));
+    } finally {
+      agent.destroy();
+    }
+    if ([...wanted].every((pid) => answers.has(pid))) return answers;
   }
-  throw new Error(`processes ${[...wanted].join(', ')} never answered ${path}`);
+  throw new Error(`of ${[...wanted].join(', ')} only ${[...answers.keys()].join(', ')} answered ${path}`);
 }

@@ -11,7 +11,7 @@ export const flip: ImageOperation<typeof params> = {
   name: 'flip',
   summary: 'Mirrors the image top to bottom.',
   params,
-  query: { flip: looseBoolean().optional().describe('true mirrors the image top to bottom') },
+  query: { flip: looseBoolean(false).optional().describe('true mirrors the image top to bottom') },
   fromQuery: ({ flip }) => (flip === true ? {} : undefined),
   examples: [{ shows: 'top to bottom', params: {}, query: 'flip=true', gives: { width: 1200, height: 800 } }],
   apply: (image) => image.flip(),

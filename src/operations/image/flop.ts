@@ -11,7 +11,7 @@ export const flop: ImageOperation<typeof params> = {
   name: 'flop',
   summary: 'Mirrors the image left to right.',
   params,
-  query: { flop: looseBoolean().optional().describe('true mirrors the image left to right') },
+  query: { flop: looseBoolean(false).optional().describe('true mirrors the image left to right') },
   fromQuery: ({ flop }) => (flop === true ? {} : undefined),
   examples: [{ shows: 'left to right', params: {}, query: 'flop=true', gives: { width: 1200, height: 800 } }],
   apply: (image) => image.flop(),

@@ -46,7 +46,7 @@ const shape = {
     .describe(
       'Which part `cover` keeps, or where `contain` puts the picture. For `cover` also entropy (where most is to be seen) and attention (skin, colour, detail)',
     ),
-  enlarge: looseBoolean().describe('Whether a picture smaller than the box is made larger'),
+  enlarge: looseBoolean(false).describe('Whether a picture smaller than the box is made larger'),
 };
 
 const params = z
@@ -55,7 +55,7 @@ const params = z
     height: shape.height,
     fit: shape.fit.default('inside'),
     position: shape.position.default('centre'),
-    enlarge: shape.enlarge.default(false).meta({ default: false }),
+    enlarge: shape.enlarge.default(false),
     background: background.default('transparent'),
   })
   .refine(({ width, height }) => width !== undefined || height !== undefined, {
@@ -156,8 +156,7 @@ export const resize: ImageOperation<typeof params> = {
     return { width: Math.min(scaled.width, box.width), height: Math.min(scaled.height, box.height) };
   },
   place: (params) => [PLACE.scale, hasBox(params) ? PLACE.box : PLACE.scale],
-  addsAlpha: (params) =>
-    params.fit === 'contain' && hasBox(params) && parseColour(params.background).alpha < 1,
+  addsAlpha: (params) => params.fit === 'contain' && parseColour(params.background).alpha < 1,
   forAnimation(params) {
     if (params.fit !== 'cover' || !(STRATEGIES as readonly string[]).includes(params.position))
       return undefined;
@@ -172,9 +171,9 @@ export const resize: ImageOperation<typeof params> = {
   },
 };
 
-/** Cover and contain do something after scaling, if the box has two sides. */
+/** Cover cuts and contain fills after scaling; cover only if the box has two sides. */
 function hasBox({ width, height, fit }: Params): boolean {
-  return (fit === 'cover' || fit === 'contain') && width !== undefined && height !== undefined;
+  return fit === 'contain' || (fit === 'cover' && width !== undefined && height !== undefined);
 }
 
 /** How many times smaller it gets in each direction: sharp's ResolveShrink (its common.cc), so that both agree. */

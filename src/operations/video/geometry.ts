@@ -66,9 +66,9 @@ function even(side: number): number {
   return Math.max(2, Math.floor((side + 1e-6) / 2) * 2);
 }
 
-/** To the nearest even number, or the picture's shape drifts; but within the limit. */
+/** To the nearest even number, or the picture's shape drifts; but within the limit and never larger than before. */
 function scale(size: Size, factor: number, limit: Size): Size {
   const side = (length: number, most: number): number =>
-    Math.max(2, Math.min(Math.round((length * factor) / 2) * 2, even(most)));
+    Math.max(2, Math.min(Math.round((length * factor) / 2) * 2, even(Math.min(length, most))));
   return { width: side(size.width, limit.width), height: side(size.height, limit.height) };
 }

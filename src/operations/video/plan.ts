@@ -133,9 +133,8 @@ function groupRun(
   decisions: Record<string, readonly string[]>,
 ): Run {
   const graph = graphOf(members, source, window);
-  const lengths = members.map(({ part }) => part.expects.durationSeconds);
-  const known = lengths.filter((length) => length !== null);
-  const clips = members.filter(({ part }) => momentOf(part) === null);
+  const clips = members.filter(({ part }) => part.expects.kind === 'clip');
+  const known = clips.map(({ part }) => part.expects.durationSeconds).filter((length) => length !== null);
   const expectedSeconds = known.length < clips.length || known.length === 0 ? null : Math.max(...known);
   const decoding = members.filter(decodes);
   for (const member of members) {

@@ -1,0 +1,32 @@
+// The scenarios of videos, against the real server: they work, and they notice what is wrong.
+
+import { expect, it } from 'vitest';
+import { ladder } from '../../load-tests/scenarios/ladder.ts';
+import { memory } from '../../load-tests/scenarios/memory.ts';
+import { remux } from '../../load-tests/scenarios/remux.ts';
+import { transcode } from '../../load-tests/scenarios/transcode.ts';
+import { expectFigures, runQuick } from './bench.ts';
+
+it('transcode', async () => {
+  expectFigures(await runQuick(transcode), ['video overhead']);
+});
+
+it('transcode notices another size than it should be', async () => {
+  await expect(runQuick(transcode, { expected: 92 })).rejects.toThrow(
+    `the server's video: codecs and height: expected ["h264","aac",92], came ["h264","aac",90]`,
+  );
+});
+
+it('ladder', async () => {
+  expectFigures(await runQuick(ladder), ['ladder']);
+});
+
+it('remux', async () => {
+  expectFigures(await runQuick(remux), ['remux']);
+});
+
+it('memory', async () => {
+  const findings = await runQuick(memory);
+  expectFigures(findings, ['memory during an upload']);
+  expect(findings.charts[0]?.series[0]?.points.length).toBeGreaterThan(1);
+});
