@@ -34,10 +34,10 @@ export interface VideoBench extends AsyncDisposable {
 }
 
 /** Starts the server. The bare calls go through the same stand-in for FFmpeg, so that it costs both the same. */
-export async function startVideoBench({ folder, signal }: Context): Promise<VideoBench> {
+export async function startVideoBench({ folder, signal, env }: Context): Promise<VideoBench> {
   const scratch = await mkdtemp(join(folder, 'bench-'));
   const recorder = await recordFFmpeg(scratch, FFMPEG);
-  const server = await startServer({ signal, env: { FFMPEG_PATH: recorder.path } });
+  const server = await startServer({ signal, env: { ...env, FFMPEG_PATH: recorder.path } });
   const jobs = new JobClient(server.address, signal);
 
   const run = async (work: Work): Promise<JobView> => {

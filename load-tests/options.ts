@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
+import { settings } from '../src/config.ts';
 import { NAMES } from './catalog.ts';
 import type { Pace } from './scenario.ts';
 import { ROOT } from './server-process.ts';
@@ -11,6 +12,8 @@ export interface LoadOptions {
   readonly quick: boolean;
   /** What the scenarios' own settings are replaced with. */
   readonly overrides: Partial<Pace> & { readonly jobs?: number };
+  /** Settings of the servers. */
+  readonly env: Readonly<Record<string, string>>;
   /** Folder of the reports. */
   readonly out: string;
   readonly writeReadme: boolean;
@@ -25,12 +28,13 @@ export const USAGE = `npm run load -- NAME [options]
 
 NAME     ${Object.keys(NAMES).join(' | ')}
          video is transcode, ladder and remux; mixed is isolation; all is everything but start, which downloads packages
-Options  --rounds N      rounds of each scenario; a figure is the median of its rounds
-         --seconds N     length of one timed phase
-         --jobs N        jobs stored for status (1,000,000)
-         --quick         as little as can be: shows that it works, the figures mean nothing
-         --out DIR       where the reports go (load-tests/reports)
-         --write-readme  with all: put the figures into load-tests/README.md`;
+Options  --rounds N        rounds of each scenario; a figure is the median of its rounds
+         --seconds N       length of one timed phase
+         --jobs N          jobs stored for status (1,000,000)
+         --set NAME=VALUE  a setting of the server, such as PROCESSES=1; may be given again
+         --quick           as little as can be: shows that it works, the figures mean nothing
+         --out DIR         where the reports go (load-tests/reports)
+         --write-readme    with all: put the figures into load-tests/README.md`;
 
 /** Undefined if help was asked for. Throws UsageError. */
 export function parseOptions(args: readonly string[]): LoadOptions | undefined {
@@ -41,10 +45,10 @@ export function parseOptions(args: readonly string[]): LoadOptions | undefined {
     const came = positionals.length === 0 ? 'nothing' : positionals.join(' ');
     throw new UsageError(`Name one of ${Object.keys(NAMES).join(', ')}; there was ${came}.`);
   }
-  const { rounds, seconds, jobs, quick, out, 'write-readme': writeReadme } = values;
-  if (writeReadme && (name !== 'all' || quick)) {
+  const { rounds, seconds, jobs, quick, out, set = [], 'write-readme': writeReadme } = values;
+  if (writeReadme && (name !== 'all' || quick || set.length > 0)) {
     throw new UsageError(
-      '--write-readme wants every figure, measured: use it with all, and without --quick.',
+      '--write-readme wants every figure, measured as the server is: use it with all, without --quick and --set.',
     );
   }
   return {
@@ -56,6 +60,7 @@ export function parseOptions(args: readonly string[]): LoadOptions | undefined {
       ...(seconds !== undefined && { seconds: number('seconds', seconds, 0.1, 3600, false) }),
       ...(jobs !== undefined && { jobs: number('jobs', jobs, 1, 100_000_000, true) }),
     },
+    env: Object.fromEntries(set.map(setting)),
     out: out ?? join(ROOT, 'load-tests/reports'),
   };
 }
@@ -69,6 +74,7 @@ function parse(args: readonly string[]) {
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         jobs: { type: 'string' },
+        set: { type: 'string', multiple: true },
         quick: { type: 'boolean', default: false },
         out: { type: 'string' },
         'write-readme': { type: 'boolean', default: false },
@@ -78,6 +84,16 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
+}
+
+function setting(text: string): [string, string] {
+  const [name = '', ...value] = text.split('=');
+  if (!Object.hasOwn(settings, name) || value.length === 0) {
+    throw new UsageError(
+      `--set takes NAME=VALUE with a setting of the server (docs/settings.md); there was ${text}.`,
+    );
+  }
+  return [name, value.join('=')];
 }
 
 function number(name: string, text: string, least: number, most: number, whole: boolean): number {

@@ -14,7 +14,7 @@ import type { Figure } from './scenario.ts';
 
 /** Rejects with CheckFailed at the first wrong answer: there is no report then. */
 export async function runScenarios(
-  { name, quick, overrides }: LoadOptions,
+  { name, quick, overrides, env }: LoadOptions,
   command: string,
   { progress, signal }: { readonly progress: Progress; readonly signal: AbortSignal },
 ): Promise<Report> {
@@ -28,7 +28,7 @@ export async function runScenarios(
       const started = performance.now();
       progress.begin(scenario.name);
       const settings = { ...(quick ? scenario.quick : scenario.full), ...overrides };
-      const findings = await scenario.run(settings, { folder, signal, progress });
+      const findings = await scenario.run(settings, { folder, signal, progress, env });
       for (const figure of findings.figures) progress.say(figureLine(figure));
       const seconds = (performance.now() - started) / 1000;
       scenarios.push({ name: scenario.name, title: scenario.title, seconds, settings, ...findings });

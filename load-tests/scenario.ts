@@ -17,6 +17,8 @@ export interface Context {
   readonly folder: string;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** Settings of the servers that differ from the defaults. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface Scenario<Settings extends Pace = Pace> {

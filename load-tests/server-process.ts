@@ -107,7 +107,14 @@ function environment(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !Object.hasOwn(settings, name) || name === 'FFMPEG_PATH' || name === 'FFPROBE_PATH',
   );
-  return { ...Object.fromEntries(kept), PORT: '0', LOG_FORMAT: 'json', ...own };
+  return {
+    // As scripts/start has it.
+    NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compile'),
+    ...Object.fromEntries(kept),
+    PORT: '0',
+    LOG_FORMAT: 'json',
+    ...own,
+  };
 }
 
 interface Log {
@@ -180,6 +187,7 @@ function killed(pid: number): void {
 /** Rejects when the signal aborts. */
 function aborted(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
+  if (signal.aborted) reject(signal.reason as Error);
   signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   return promise;
 }

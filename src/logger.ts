@@ -1,6 +1,6 @@
 // The log: JSON lines for machines, coloured lines in a terminal; nothing secret in either.
 
-import { pino } from 'pino';
+import { destination, pino } from 'pino';
 import type { Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from './config.ts';
@@ -26,7 +26,7 @@ export function createLogger(config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>): 
       censor: '[redacted]',
     },
   };
-  // In the same thread: a process that is killed must not take its last lines along.
+  // Written at once, not by libuv's pool: a process that is killed must not take its last lines along, and one whose pool is stuck must still be able to say so.
   if (isPretty) return pino(options, pretty({ ignore: 'hostname', translateTime: 'HH:MM:ss.l', sync: true }));
-  return pino(options);
+  return pino(options, destination({ fd: 1, sync: true }));
 }

@@ -122,12 +122,14 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
   stack.defer(() => app.close());
   const drainHttp = drainableHttp(app.server);
   let graceMs = 0;
-  await app.listen({ host: config.HOST, port: config.PORT });
+  // For "localhost" Fastify would open a second server on ::1 that nobody drains.
+  const host = config.HOST === 'localhost' ? '127.0.0.1' : config.HOST;
+  await app.listen({ host, port: config.PORT });
   stack.defer(() => drainHttp({ deadline, graceMs }));
 
   const open = stack.move();
   return {
-    address: addressOf(config.HOST, app.server.address() as AddressInfo),
+    address: addressOf(host, app.server.address() as AddressInfo),
     close(until, why = 'stop') {
       deadline = until;
       graceMs = why === 'stop' ? 0 : DRAIN_GRACE_MS;

@@ -4,7 +4,8 @@ import { withUnit } from '../format.ts';
 import { machineLine } from '../machine.ts';
 import { isMet } from '../scenario.ts';
 import type { Figure } from '../scenario.ts';
-import { drawChart, escape } from './chart.ts';
+import { byRound, drawChart, escape } from './chart.ts';
+import type { Chart } from './chart.ts';
 import type { Report, ScenarioReport } from './report.ts';
 
 const STYLE = `
@@ -57,9 +58,18 @@ function section({ name, title, seconds, figures, charts, notes }: ScenarioRepor
 <h2 id="${escape(name)}">${escape(title)}</h2>
 ${notes.map((note) => `<p class="dim">${escape(note)}</p>`).join('\n')}
 <ul>${figures.map((each) => `<li>${escape(each.name)}, round by round: ${escape(each.rounds.map((value) => withUnit(value, each.unit)).join(', '))}</li>`).join('')}</ul>
-<div class="charts">${charts.map(drawChart).join('\n')}</div>
+<div class="charts">${[...figures.flatMap(againstTarget), ...charts].map(drawChart).join('\n')}</div>
 <p class="dim">${Math.round(seconds)} s</p>
 </section>`;
+}
+
+/** Its rounds, and the line that they should keep to. */
+function againstTarget({ name, unit, target, rounds }: Figure): Chart[] {
+  if (target === null) return [];
+  const chart = byRound(name, unit === '' ? 'ratio' : unit, { [name]: rounds });
+  return [
+    { ...chart, limit: { label: `target ${target.op} ${withUnit(target.value, unit)}`, y: target.value } },
+  ];
 }
 
 function figuresTable(figures: readonly Figure[]): string {

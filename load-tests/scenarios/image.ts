@@ -46,7 +46,7 @@ export const image: Scenario<ImageSettings> = {
     progress.step('making the photo');
     const photo = await makePhoto(context.folder, settings.photo);
     const expected = { ...expectedRendition(photo, width), ...settings.expected };
-    await using server = await startServer({ signal });
+    await using server = await startServer({ signal, env: context.env });
     const threads = server.processes * server.imageThreads;
     await using loop = await startFloor(new URL('../floors/sharp-loop.ts', import.meta.url), {
       args: [photo.path, String(width), String(threads)],

@@ -58,11 +58,11 @@ export const isolation: Scenario<IsolationSettings> = {
     from: 180,
   },
   async run({ rounds, photo: shape, images: count, connections, width, clipSeconds, from }, context) {
-    const { folder, signal, progress } = context;
+    const { folder, signal, progress, env } = context;
     progress.step('making the media');
     const photo = await makePhoto(folder, shape);
     const clip = await makeClip(folder, { seconds: clipSeconds, height: from }, signal);
-    await using server = await startServer({ signal });
+    await using server = await startServer({ signal, env });
     const jobs = new JobClient(server.address, signal);
     const slots = server.videoSlots;
 

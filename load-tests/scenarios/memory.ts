@@ -41,11 +41,11 @@ export const memory: Scenario<MemorySettings> = {
   full: { rounds: 3, seconds: 0, bytes: 2e9 },
   quick: { rounds: 1, seconds: 0, bytes: 2e7 },
   async run({ rounds, bytes }, context) {
-    const { folder, signal, progress } = context;
+    const { folder, signal, progress, env } = context;
     progress.step('making the clip');
     // Its index stands in front (`+faststart`), so whatever comes behind it is only skipped.
     const head = await readFile((await makeClip(folder, { seconds: 1, height: 180 }, signal)).path);
-    await using server = await startServer({ signal });
+    await using server = await startServer({ signal, env });
     const jobs = new JobClient(server.address, signal);
 
     const upload = async (size: number): Promise<Measured> => {

@@ -72,6 +72,12 @@ export const mediaBody = fp(
         else if (!reply.sent) void reply.send(problem);
       });
     });
+    app.addHook('onSend', async (request, reply) => {
+      if (request.raw.complete) return;
+      // Told to close, Node cuts the socket right after the answer, and unread bytes make a reset of that.
+      void reply.removeHeader('connection');
+      reply.raw.shouldKeepAlive = true;
+    });
     app.addHook('onResponse', async (request) => {
       if (request.raw.complete) return;
       request.raw.unpipe();

@@ -65,6 +65,7 @@ class SqliteQueue implements JobQueue {
     this.#feed = new EventFeed({
       source: this.#rows,
       pollMilliseconds: options.pollMilliseconds ?? POLL,
+      // This is how a cancel reaches the owner, at once by the hint `job`: it is an event as any other.
       onEvent: (event) => this.#runner.check(event.jobId),
       onTick: () => this.#runner.pump(),
       onError: (error) => this.#log.error({ err: error }, 'the job database could not be read'),
@@ -109,7 +110,6 @@ class SqliteQueue implements JobQueue {
     if (after === before) return after;
     this.#announce([after]);
     if (isFinished(after)) this.#runner.settle([after]);
-    else this.#stop(id);
     return after;
   }
 
@@ -120,7 +120,6 @@ class SqliteQueue implements JobQueue {
     this.#announce([after], before.status === 'running' ? after.lane : undefined);
     // Of a running one the owner tells when it has stopped: until then the source is being read.
     if (over) this.#runner.settle([after]);
-    else if (before.status === 'running') this.#stop(id);
     return after;
   }
 
@@ -207,16 +206,10 @@ class SqliteQueue implements JobQueue {
     this.#options.hints.publish({ topic: 'work', lane: freed });
   }
 
-  #stop(id: string): void {
-    this.#runner.check(id);
-    this.#options.hints.publish({ topic: 'cancel', id });
-  }
-
   #hear(hint: Hint): void {
     try {
       if (hint.topic === 'work') this.#runner.pump(hint.lane);
       if (hint.topic === 'job') this.#feed.wake();
-      if (hint.topic === 'cancel') this.#runner.check(hint.id);
       if (hint.topic === 'abandoned' && hint.owner !== this.#options.owner) {
         this.abandon(hint.owner).catch((error: unknown) => this.#missed(error));
       }

@@ -520,7 +520,7 @@ test('whatever happens in whatever order, slots fill again and nothing is left o
     seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
     return seed / 2 ** 32;
   };
-  for (let seed = 1; seed <= 200; seed += 1) {
+  for (let seed = 1; seed <= 60; seed += 1) {
     const next = random(seed);
     const pick = <T>(values: readonly T[]): T | undefined => values[Math.floor(next() * values.length)];
     const all = new Supervised(3);

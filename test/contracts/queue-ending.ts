@@ -79,6 +79,8 @@ export function ending(here: Sides): void {
       await here.right.abandon('left');
       expect(await untilStatus(here.right, id, 'cancelled')).toMatchObject({ attempt: 1 });
       expect(work.started).toEqual([]);
+      await eventually(() => work.ended.length > 0);
+      expect(work.ended).toMatchObject([{ id, status: 'cancelled' }]);
       end.resolve(aResult());
     });
   });
@@ -94,6 +96,16 @@ export function ending(here: Sides): void {
       await here.left.cancel(finished.id);
       expect(await here.right.remove(finished.id)).toMatchObject({ id: finished.id });
       expect(await here.left.counts()).toMatchObject({ queued: 0, cancelled: 0 });
+    });
+
+    it('tells the handler of a waiting job that it is over', async () => {
+      const work = handler(untilAborted);
+      here.right.work('image', work, { concurrency: 1 });
+      await untilStatus(here.right, (await here.right.add(aJob())).id, 'running');
+      const { id } = await here.right.add(aJob());
+      await here.right.remove(id);
+      await eventually(() => work.ended.length > 0);
+      expect(work.ended).toMatchObject([{ id, status: 'cancelled' }]);
     });
 
     it('stops a running job and drops what it made', async () => {
@@ -151,7 +163,7 @@ export function ending(here: Sides): void {
       const running = await here.right.add(aJob());
       const waiting = await here.right.add(aJob());
       await untilStatus(here.right, running.id, 'running');
-      const closing = here.left.close({ deadline: here.backend.now() + 20_000 });
+      const closing = here.left.close({ deadline: here.backend.now() + 1e12 });
       go.resolve();
       await closing;
       expect(await here.right.get(running.id)).toMatchObject({ status: 'succeeded' });

@@ -26,7 +26,9 @@ describe('an upload past its limit', () => {
     });
     const film = await readFile(await clipFixture({ seconds: 2, width: 640, height: 360, grain: true }));
     const picture = await imageFixture({ width: 800, height: 600, quality: 95, grain: 40 });
-    bodies = { image: Buffer.concat([picture, Buffer.alloc(2_000_000)]), video: Buffer.concat([film, film]) };
+    // More than the buffers of two sockets hold: the client is still sending when the answer comes.
+    const more = Buffer.alloc(20_000_000);
+    bodies = { image: Buffer.concat([picture, more]), video: Buffer.concat([film, more]) };
     expect(film.length).toBeGreaterThan(limit.video);
   });
   afterAll(() => program?.[Symbol.asyncDispose]());
@@ -80,6 +82,14 @@ describe('an upload past its limit', () => {
     expect(answer.statusCode).toBe(413);
     expect(JSON.parse(await text(answer))).toMatchObject({ code: 'payload_too_large' });
     outgoing.destroy();
+  });
+
+  it.each(['/v1/images?width=8', '/v1/videos'])('to %s is never answered with a reset', async (path) => {
+    const body = Buffer.alloc(26_000_000);
+    for (let i = 0; i < 30; i++) {
+      const answer = await call(program.address, path, { method: 'POST', body });
+      expect(answer.status).toBe(413);
+    }
   });
 
   it('leaves nothing behind', async () => {

@@ -59,6 +59,8 @@ describe('the page', () => {
     expect(page.match(/✓ met/g)).toHaveLength(1);
     expect(page).toContain('80.0 MB');
     expect(page).toContain('round by round: 1.20, 1.05, 1.30');
+    expect(page.match(/class="limit"/g)).toHaveLength(2);
+    expect(page).toContain('target ≤ 1.10</text>');
   });
 
   it('escapes what it shows', () => {

@@ -75,12 +75,28 @@ describe('progress', () => {
 
 describe('the command line', () => {
   it('names a scenario or a group, and its measure', () => {
-    expect(parseOptions(['video', '--rounds', '2', '--seconds=0.5', '--jobs', '10', '--out', 'x'])).toEqual({
+    expect(
+      parseOptions([
+        'video',
+        '--rounds',
+        '2',
+        '--seconds=0.5',
+        '--jobs',
+        '10',
+        '--out',
+        'x',
+        '--set',
+        'PROCESSES=1',
+        '--set',
+        'HOST=a=b',
+      ]),
+    ).toEqual({
       name: 'video',
       quick: false,
       writeReadme: false,
       overrides: { rounds: 2, seconds: 0.5, jobs: 10 },
       out: 'x',
+      env: { PROCESSES: '1', HOST: 'a=b' },
     });
     expect(parseOptions(['--help'])).toBeUndefined();
   });
@@ -94,8 +110,11 @@ describe('the command line', () => {
     [['image', '--rounds', '1.5'], 'whole number'],
     [['image', '--seconds', ''], '--seconds is a number from 0.1'],
     [['image', '--fast'], '--fast'],
+    [['image', '--set', 'PROCESSES'], '--set takes NAME=VALUE'],
+    [['image', '--set', 'SPEED=9'], 'there was SPEED=9'],
     [['image', '--write-readme'], 'use it with all'],
     [['all', '--quick', '--write-readme'], 'without --quick'],
+    [['all', '--set', 'PROCESSES=1', '--write-readme'], 'as the server is'],
   ])('refuses %j', (args, message) => {
     expect(() => parseOptions(args)).toThrow(UsageError);
     expect(() => parseOptions(args)).toThrow(message);
