@@ -32,6 +32,7 @@ async function main(options: LoadOptions, signal: AbortSignal): Promise<void> {
 
 /** What a person needs of an error: all of it for a bug of ours, the message for a wrong answer. */
 function describe(error: unknown): string {
+  if (interrupted.signal.aborted) return String(interrupted.signal.reason);
   if (error instanceof CheckFailed) return `Wrong answer, so there is no report: ${error.message}`;
   // Stopping the server failed too: what came first is what counts.
   if (error instanceof SuppressedError) return describe(error.suppressed);
@@ -40,7 +41,7 @@ function describe(error: unknown): string {
 
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(name, () => interrupted.abort(new CheckFailed(`interrupted by ${name}`)));
+  process.once(name, () => interrupted.abort(`Interrupted by ${name}: there is no report.`));
 }
 try {
   const options = parseOptions(process.argv.slice(2));

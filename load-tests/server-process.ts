@@ -113,6 +113,8 @@ function environment(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
     ...Object.fromEntries(kept),
     PORT: '0',
     LOG_FORMAT: 'json',
+    // For a run that ends in the middle of a job: nobody waits for that.
+    SHUTDOWN_SECONDS: '3',
     ...own,
   };
 }

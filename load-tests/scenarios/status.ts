@@ -2,7 +2,6 @@
 
 import type { Client } from 'autocannon';
 import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobView } from '../../src/jobs/job-view.ts';
 import { call } from '../call.ts';
@@ -141,9 +140,9 @@ export const status: Scenario<StatusSettings> = {
 async function seededServer(
   count: number,
   expected: string,
-  { signal, progress, env }: Context,
+  { folder, signal, progress, env }: Context,
 ): Promise<AsyncDisposable & { readonly server: ServerProcess; readonly ids: readonly string[] }> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'mediamill-load-'));
+  const dataDir = await mkdtemp(join(folder, 'jobs-'));
   const ids = await seedJobs(dataDir, count, POLLED, (done) => {
     signal.throwIfAborted();
     progress.step(`storing ${count.toLocaleString('en')} jobs`, done, count);

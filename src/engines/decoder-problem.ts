@@ -33,11 +33,15 @@ export function decoderProblem(error: unknown, phase: Phase, label: string): Pro
   );
 }
 
+/** What libvips says of itself around the real reason. */
+const NOISE = /^(?:source: bad seek|vips2\w+:|wbuffer|unable to write)/;
+
 /** The first reason, without the function that gave it, paths or control characters. */
 function reason(text: string): string {
   const lines = text
     .replace(/^Input (?:buffer|Buffer) (?:has corrupt header: )?/, '')
     .split('\n')
+    .filter((line) => !NOISE.test(line))
     .map((line) =>
       line
         .replace(/^\w+: /, '')

@@ -8,6 +8,7 @@ import { mainAudio, mainVideo } from '../operations/media-probe.ts';
 import type { MediaProbe } from '../operations/media-probe.ts';
 import type { OutputPart, Source } from '../operations/video-operation.ts';
 import { planOutput } from '../operations/video.ts';
+import { MAX_PIXELS } from '../operations/video/fields.ts';
 import { planRuns } from '../operations/video/plan.ts';
 import type { Plan, Run, RunOutput } from '../operations/video/plan.ts';
 import { Problem } from '../problems.ts';
@@ -205,7 +206,9 @@ class Making {
   async #probe(path: string, mediaType: string): Promise<MediaProbe> {
     const { tools, maxPixels } = this.#options;
     try {
-      return await probe({ path, mediaType, maxPixels: 2 * maxPixels }, (args, log) =>
+      // Bars may make a result larger than any source may be.
+      const most = Math.max(maxPixels, MAX_PIXELS);
+      return await probe({ path, mediaType, maxPixels: most }, (args, log) =>
         tools.ffprobe(args, log, this.#signal),
       );
     } catch (error) {

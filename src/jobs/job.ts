@@ -191,7 +191,9 @@ function step(job: Job, action: JobAction, now: number, policy: JobPolicy): Job 
 }
 
 function applyProgress(job: Job, update: ProgressUpdate): Job {
-  const progress = Math.max(job.progress, Math.min(update.progress ?? 0, 0.999));
+  // An encoder that knows no duration may tell NaN, which would stick.
+  const told = Number.isFinite(update.progress) ? (update.progress ?? 0) : 0;
+  const progress = Math.max(job.progress, Math.min(told, 0.999));
   return {
     ...job,
     progress,

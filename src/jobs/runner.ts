@@ -35,12 +35,13 @@ export function jobHandlers({ store, images, videos }: RunnerOptions): Record<La
 }
 
 function handler(store: BlobStore, attempt: Attempt): JobHandler {
-  const prefixes = new Map<string, string>();
+  // By the attempt's own object: a process that lost a lease may hold a newer one of the same job.
+  const prefixes = new WeakMap<Job, string>();
   return {
     async run(job, context) {
       // A run has its own folder, whatever its attempt's number: a fenced late finisher can only remove its own.
       const prefix = `${resultsOf(job.id)}${randomUUID()}/`;
-      prefixes.set(job.id, prefix);
+      prefixes.set(job, prefix);
       try {
         return await attempt(job, prefix, context);
       } catch (error) {
@@ -49,11 +50,10 @@ function handler(store: BlobStore, attempt: Attempt): JobHandler {
       }
     },
     async discard(job) {
-      const prefix = prefixes.get(job.id);
+      const prefix = prefixes.get(job);
       if (prefix !== undefined) await store.delete(prefix);
     },
     async settled(job) {
-      prefixes.delete(job.id);
       await settle(store, job);
     },
   };

@@ -65,7 +65,7 @@ export function planImage(
   if (output.format === undefined && facts.mediaType !== header.mediaType) {
     decisions.push(`written as ${facts.label}: browsers do not show ${header.mediaType}`);
   }
-  if (flatten) decisions.push(`transparency became white: ${facts.label} has none`);
+  if (flatten) decisions.push(`what was transparent is white: ${facts.label} has no transparency`);
   if (header.frames > 1 && !animated && header.mediaType !== 'image/tiff') {
     decisions.push(
       `only the first of ${header.frames} frames: ${stillBecause(facts.animation, facts.label)}`,

@@ -22,12 +22,15 @@ export const imageOperations = { crop, rotate, flip, flop, resize } as const;
 type Table = typeof imageOperations;
 type OperationName = keyof Table;
 
+/** Zod reads an object without fields as one whose every field is `never`, `op` too. */
+type Fields<T> = string extends keyof T ? unknown : T;
+
 /** One operation with its parameters; `op` says which. */
 export type ImageStep = {
-  [Name in OperationName]: { readonly op: Name } & z.output<Table[Name]['params']>;
+  [Name in OperationName]: { readonly op: Name } & Fields<z.output<Table[Name]['params']>>;
 }[OperationName];
 type ImageStepInput = {
-  [Name in OperationName]: { op: Name } & z.input<Table[Name]['params']>;
+  [Name in OperationName]: { readonly op: Name } & Fields<z.input<Table[Name]['params']>>;
 }[OperationName];
 
 const operations: readonly ImageOperation[] = Object.values(imageOperations);

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { BlobStore, JobQueue } from '../contracts.ts';
 import { JOB_STATUSES, isFinished } from '../jobs/job.ts';
 import type { Job } from '../jobs/job.ts';
+import type { JobView } from '../jobs/job-view.ts';
 import { jobViewSchema, viewJob } from '../jobs/job-view.ts';
 import type { Presets } from '../jobs/presets.ts';
 import { recipeSchema } from '../jobs/recipe.ts';
@@ -57,6 +58,15 @@ const listQuery = z.strictObject({
 
 export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, options) => {
   const { queue, store, leaving } = options;
+  // The queue hands out the very same object until a job changes, and polls ask far more often than that.
+  const rendered = new WeakMap<Job, string>();
+  const render = (job: Job): string => {
+    const known = rendered.get(job);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(viewJob(job));
+    rendered.set(job, text);
+    return text;
+  };
 
   await app.register(async (scope) => {
     await scope.register(mediaBody, options.body);
@@ -125,7 +135,10 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
         );
       }
       if (preferred !== undefined) void reply.header('preference-applied', `wait=${seconds}`);
-      return reply.header('cache-control', 'no-store').send(viewJob(job));
+      return reply
+        .header('cache-control', 'no-store')
+        .header('content-type', 'application/json; charset=utf-8')
+        .send(render(job) as unknown as JobView);
     },
   );
 

@@ -67,7 +67,10 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
 
   const hurt: Site['hurt'] = async (fault, random) => {
     if (fault === 'encoder') {
-      const victims = encodersOf(dataDir);
+      const victims = await eventually('an encoder at work', () => some(encodersOf(dataDir)), {
+        timeoutMs: 3000,
+        everyMs: 10,
+      }).catch(() => []);
       if (victims.length === 0 || !killNow(random.pick(victims).pid)) return false;
       kills.encoder++;
       return true;
@@ -124,6 +127,8 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
     },
   };
 }
+
+const some = <T>(items: readonly T[]): readonly T[] | undefined => (items.length > 0 ? items : undefined);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -2,7 +2,7 @@
 
 import { localHints } from '../../src/lib/local-hints.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
-import { aJob } from '../contracts/queue-jobs.ts';
+import { aJob, untilStatus } from '../contracts/queue-jobs.ts';
 
 const [path, owner, task] = process.argv.slice(2);
 if (path === undefined || owner === undefined) throw new Error('usage: sqlite-process.ts path owner [add]');
@@ -46,5 +46,7 @@ if (task === 'add') {
   for (;;) {
     const jobs = await Promise.all([aJob(), aJob(), aJob()].map((job) => queue.add(job)));
     for (const { id } of jobs) say('added', id);
+    // Not faster than the work, or the test would have thousands to look after.
+    await untilStatus(queue, jobs[0]?.id ?? '', 'succeeded');
   }
 }
