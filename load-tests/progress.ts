@@ -53,10 +53,11 @@ export function createProgress(out: Terminal, now: () => number = () => performa
       draw();
     },
     step(next, done, total) {
+      const isNew = next !== label;
       label = next;
       fraction = done === undefined || total === undefined ? undefined : done / total;
       if (drawn) draw();
-      else out.write(`${line()}\n`);
+      else if (isNew) out.write(`${line()}\n`);
     },
     say(text) {
       clear();

@@ -74,6 +74,8 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
     log,
   });
   stack.defer(() => videos.close());
+  // What this FFmpeg can do is asked while the process starts, so that the first job need not.
+  await videos.capabilities();
 
   const queue = await openSqliteQueue({
     path: join(config.DATA_DIR, 'mediamill.sqlite'),

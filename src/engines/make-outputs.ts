@@ -1,6 +1,6 @@
 // Makes the outputs of one source: the planned runs, each result checked; a copy that fails its check is encoded instead.
 
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProducedFile, VideoEngine } from '../contracts.ts';
 import type { Logger } from '../logger.ts';
@@ -132,7 +132,7 @@ class Making {
     }
     const damage = log === null ? null : damageIn(log, hidden(run));
     if (damage !== null && this.#copies(run)) throw new CopyFault(damage);
-    // Each is a process of a few milliseconds; a job of fifty outputs must not start fifty at once.
+    // Each is a process; a job of fifty outputs must not start fifty at once.
     for (const pair of inPairs(run.outputs)) {
       await Promise.all(pair.map((output) => this.#check(run, output, damage)));
     }
@@ -147,6 +147,8 @@ class Making {
     const reader = new ProgressReader((block) => {
       if (!block.isLast) this.#request.onProgress(this.#progress.update(number, block));
     });
+    // What an earlier try left must not be taken for the result of this one.
+    await Promise.all(run.outputs.map(({ file }) => rm(join(scratch, file), { force: true })));
     const end = await tools.ffmpeg({
       args: ffmpegArguments(run, { path, mediaType, scratch, maxPixels, maxSeconds }),
       scratch,

@@ -27,6 +27,8 @@ interface FormatFacts {
   readonly animation: boolean;
   /** Pixels, all frames together, that can surely be encoded well within the deadline of a task. */
   readonly maxPixels?: number;
+  /** Up to so many pixels a quality is obeyed, and why not beyond. */
+  readonly qualityUpTo?: { readonly pixels: number; readonly because: string };
   encode(image: Sharp, options: EncodeOptions): Sharp;
 }
 
@@ -51,6 +53,7 @@ export const imageFormats: Readonly<Record<ImageFormat, FormatFacts>> = {
     label: 'PNG',
     alpha: true,
     animation: false,
+    qualityUpTo: { pixels: 8 * million, because: 'a palette for so many pixels takes too long' },
     encode: (image, { quality }) =>
       image.png(quality === undefined || quality === 100 ? {} : { palette: true, quality }),
   },
@@ -80,6 +83,7 @@ export const imageFormats: Readonly<Record<ImageFormat, FormatFacts>> = {
     alpha: true,
     animation: true,
     maxPixels: 16 * million,
+    qualityUpTo: { pixels: 0, because: 'GIF has none' },
     encode: (image, { pixels, timing }) => image.gif({ ...timing, effort: pixels <= 0.25 * million ? 7 : 1 }),
   },
 };

@@ -71,13 +71,17 @@ export function planImage(
       `only the first of ${header.frames} frames: ${stillBecause(facts.animation, facts.label)}`,
     );
   }
-  if (format === 'gif' && output.quality !== undefined) decisions.push('quality was left out: GIF has none');
+  const { pixels: most, because } = facts.qualityUpTo ?? { pixels: Infinity, because: '' };
+  const hasQuality = output.quality !== undefined && resultPixels <= most;
+  if (output.quality !== undefined && !hasQuality) decisions.push(`quality was left out: ${because}`);
 
+  const pipelines = pipelinesOf(steps, animated, flatten);
+  refuseEndless(pipelines, header, animated ? frames : 1, maxPixels);
   return {
     format,
-    quality: output.quality,
+    quality: hasQuality ? output.quality : undefined,
     animated,
-    pipelines: pipelinesOf(steps, animated, flatten),
+    pipelines,
     peakPixels,
     resultPixels,
     decisions,
@@ -129,6 +133,30 @@ function walk(
     );
   }
   return { peakPixels: peak, resultPixels };
+}
+
+/** All passes before the last together may make so many times the pixels that one may. Each is within the deadline. */
+const MAX_PASSES = 4;
+
+/** Twenty turns of a large picture would keep a thread for a minute, and never overrun the deadline of one pass. */
+function refuseEndless(
+  pipelines: readonly Pipeline[],
+  source: Size,
+  frames: number,
+  maxPixels: number,
+): void {
+  let size: Size = source;
+  let pixels = 0;
+  for (const { steps } of pipelines.slice(0, -1)) {
+    size = steps.reduce((reached, step) => sizeAfter(step, reached), size);
+    pixels += size.width * size.height * frames;
+  }
+  if (pixels > MAX_PASSES * maxPixels) {
+    throw new Problem(
+      'rendition_too_large',
+      `The steps would go over ${pixels} pixels in ${pipelines.length} passes; at most ${MAX_PASSES * maxPixels} are allowed. Resize first, then do the rest.`,
+    );
+  }
 }
 
 /**

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { thumbnail } from './video/thumbnail.ts';
 import { checkTranscode, transcode, transcodeFields } from './video/transcode.ts';
-import { flag } from './video/fields.ts';
+import { looseBoolean } from '../lib/loose-scalar.ts';
 import type { OutputPart, Source } from './video-operation.ts';
 
 /** Adding a kind of output: its file in `video/`, and one line here. */
@@ -25,9 +25,9 @@ export function planOutput(output: VideoOutput, source: Source): OutputPart {
 export const videoQuerySchema = z
   .strictObject({
     ...transcodeFields,
-    poster: flag()
+    poster: looseBoolean(true)
       .optional()
-      .describe('`false` leaves out the poster, a JPEG of a quarter into the video. Default: true'),
+      .describe('`false` leaves out the poster, a JPEG of a quarter into the video'),
   })
   .superRefine(checkTranscode);
 export type VideoQuery = z.output<typeof videoQuerySchema>;

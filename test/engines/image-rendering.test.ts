@@ -174,6 +174,13 @@ describe('formats', () => {
     expect((await renderOne(engine, source, { format: 'gif', quality: 60 })).decisions).toEqual([
       'quality was left out: GIF has none',
     ]);
+    const large = await renderOne(engine, source, {
+      steps: [resize(3600, { enlarge: true })],
+      format: 'png',
+      quality: 60,
+    });
+    expect(large.decisions).toEqual(['quality was left out: a palette for so many pixels takes too long']);
+    expect((await sharp(large.data).metadata()).isPalette).toBe(false);
   });
 });
 

@@ -97,7 +97,6 @@ const TASKS: readonly Task[] = [
           height: 480,
           codecs: 'old',
           container: 'mkv',
-          grain: true,
         }),
       ),
     outputs: { film: film(3, 428, 240), still: picture('png', 160, 90) },

@@ -37,7 +37,7 @@ export interface Report {
 
 /** Load goes on for so long; kills fall within it and shortly after. */
 const LOAD_MS = 4000;
-const END_MS = 90_000;
+const END_MS = 180_000;
 
 export async function runRound({ seed, jobs, kills, signal }: RoundOptions): Promise<Report> {
   const begun = performance.now();

@@ -31,20 +31,15 @@ export const SPECIAL_ROUNDS: Readonly<Record<string, Special>> = {
 };
 
 const ATTEMPTS = 3;
+/** Far more than any step takes on an idle machine. */
+const PATIENCE_MS = 120_000;
 
-/** A job of several seconds. */
+/** A job of several seconds, even on an idle machine. */
 async function postLongJob(site: Site): Promise<AcceptedJob> {
-  const clip = await clipFixture({
-    seconds: 8,
-    width: 854,
-    height: 480,
-    codecs: 'old',
-    container: 'mkv',
-    grain: true,
-  });
-  const answer = await call(site.address, '/v1/videos?format=webm&poster=false&height=360', {
+  const clip = { seconds: 40, width: 640, height: 360, codecs: 'old', container: 'mkv' } as const;
+  const answer = await call(site.address, '/v1/videos?poster=false', {
     method: 'POST',
-    body: await readFile(clip),
+    body: await readFile(await clipFixture(clip)),
   });
   if (answer.status !== 202)
     throw new Error(`the long job was answered ${answer.status}: ${answer.body.toString()}`);
@@ -52,9 +47,19 @@ async function postLongJob(site: Site): Promise<AcceptedJob> {
   return {
     id,
     name: 'the long job',
-    outputs: { video: { kind: 'film', seconds: 8, width: 640, height: 360 } },
+    outputs: { video: { kind: 'film', seconds: 40, width: 640, height: 360 } },
   };
 }
+
+/** The long job's FFmpeg, once it is past the probe. */
+async function ffmpegAtWork(site: Site): Promise<number> {
+  return eventually('FFmpeg at work', () => encodersOf(site.dataDir).find(isFfmpeg)?.pid, {
+    timeoutMs: PATIENCE_MS,
+  });
+}
+
+const isFfmpeg = ({ command }: { readonly command: readonly string[] }): boolean =>
+  command.some((argument) => /(?:^|\/)ffmpeg$/.test(argument));
 
 /** Tolerates connections that break or wait for a process that cannot answer. */
 async function look(site: Site, id: string): Promise<JobView | undefined> {
@@ -81,11 +86,11 @@ async function poison(what: 'process' | 'encoder', signal: AbortSignal): Promise
   const poisoned = await postLongJob(site);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     await eventually(`attempt ${attempt}`, async () => (await look(site, poisoned.id))?.attempt === attempt, {
-      timeoutMs: 30_000,
+      timeoutMs: PATIENCE_MS,
     });
     const fork = await site.forkAtWork();
-    const victim = what === 'process' ? fork : encodersOf(site.dataDir)[0]?.pid;
-    if (victim === undefined || !killNow(victim)) throw new Error('there was nothing to kill');
+    const victim = what === 'process' ? fork : await ffmpegAtWork(site);
+    if (!killNow(victim)) throw new Error('there was nothing to kill');
   }
   const ended = await eventually('the poisoned job is given up', async () => {
     const job = await look(site, poisoned.id);
@@ -182,7 +187,7 @@ async function sleepPastLease(): Promise<Report> {
       'another process takes the job over',
       async () => ((await look(site, job.id))?.attempt ?? 0) >= 2,
       {
-        timeoutMs: 20_000,
+        timeoutMs: PATIENCE_MS,
       },
     );
     await eventually(
@@ -191,7 +196,7 @@ async function sleepPastLease(): Promise<Report> {
         const seen = await look(site, job.id);
         return seen !== undefined && isFinished(seen);
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: PATIENCE_MS },
     );
   } finally {
     process.kill(sleeper, 'SIGCONT');

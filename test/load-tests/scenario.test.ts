@@ -56,6 +56,19 @@ describe('a figure', () => {
 });
 
 describe('progress', () => {
+  it('writes a line for each new step where there is no terminal', () => {
+    let text = '';
+    const progress = createProgress({ write: (more: string) => (text += more) }, () => 0);
+    progress.begin('status');
+    progress.step('storing', 0, 4);
+    progress.step('storing', 1, 4);
+    progress.step('round 1');
+    progress.say('done');
+    progress.close();
+    expect(text.match(/storing/g)).toHaveLength(1);
+    expect(text.endsWith('status  round 1  0 s\ndone\n')).toBe(true);
+  });
+
   it('redraws one line in a terminal, and leaves it empty', () => {
     let text = '';
     const progress = createProgress(

@@ -1,18 +1,11 @@
 // Fields of video parameters. What passes is a number or a word from a list: text of a client never gets further.
 
 import { z } from 'zod';
+import { looseNumber } from '../../lib/loose-scalar.ts';
 
-/** Numbers come as such in JSON and as plain decimals in a URL; an empty value, `0x10` or `1e3` is a mistake. */
-const decimal = (value: unknown): unknown =>
-  typeof value === 'string' && /^\d{1,9}(?:\.\d{1,6})?$/.test(value) ? Number(value) : value;
+export const number = (min: number, max: number) => looseNumber(z.number().min(min).max(max));
 
-const truth = (value: unknown): unknown => (value === 'true' ? true : value === 'false' ? false : value);
-
-export const number = (min: number, max: number) => z.preprocess(decimal, z.number().min(min).max(max));
-
-export const integer = (min: number, max: number) => z.preprocess(decimal, z.int().min(min).max(max));
-
-export const flag = () => z.preprocess(truth, z.boolean());
+export const integer = (min: number, max: number) => looseNumber(z.int().min(min).max(max));
 
 /** Seconds of a source: a week is more than any source may have. */
 export const MAX_SECONDS = 604_800;

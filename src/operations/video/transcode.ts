@@ -6,9 +6,10 @@ import type { AudioStream, VideoStream } from '../media-probe.ts';
 import type { OutputPart, Size, Source, StreamPart, VideoOperation, Window } from '../video-operation.ts';
 import { audioVerdict, videoVerdict } from './copy-rules.ts';
 import type { CopyWish } from './copy-rules.ts';
+import { looseBoolean } from '../../lib/loose-scalar.ts';
 import { aac, h264, opus, vp9 } from './encoders.ts';
 import { expectedSeconds, maxBytes } from './expectations.ts';
-import { box, checkBox, flag, integer, MAX_SECONDS, number } from './fields.ts';
+import { box, checkBox, integer, MAX_SECONDS, number } from './fields.ts';
 import { boxing, frameDecisions } from './frames.ts';
 import { fitInto, shownSize } from './geometry.ts';
 import type { Fitted } from './geometry.ts';
@@ -41,7 +42,7 @@ export const transcodeFields = {
   end: number(0.04, MAX_SECONDS)
     .optional()
     .describe('Cut: seconds of the source to end at, 0.04–604800, after start. Default: its end'),
-  mute: flag().optional().describe('`true` leaves the sound out. Default: false'),
+  mute: looseBoolean(false).optional().describe('`true` leaves the sound out'),
   effort: z
     .enum(['fast', 'balanced', 'small'])
     .default('balanced')

@@ -136,6 +136,15 @@ describe('pipelines', () => {
     expect(pipelines({ steps: [STEPS['rotate 90']!, STEPS['rotate -30']!] })).toEqual(['rotate', 'rotate']);
   });
 
+  it('are not so many of so large a picture that they take a minute', () => {
+    const turns = Array.from({ length: 20 }, (): Step => ({ op: 'rotate', angle: 90 }));
+    const large = { width: 5000, height: 4000 };
+    expect(() => pipelines({ steps: turns }, large)).toThrow(
+      /^The steps would go over \d+ pixels in 20 passes/,
+    );
+    expect(pipelines({ steps: [{ op: 'resize', width: 2000 }, ...turns.slice(1)] }, large)).toHaveLength(19);
+  });
+
   it('flatten at the end only what became transparent at the end', () => {
     const contain: Step = { op: 'resize', width: 300, height: 300, fit: 'contain' };
     expect(pipelines({ steps: [contain] })).toEqual(['resize', '']);
