@@ -72,7 +72,11 @@ export async function acceptJob(
   const { store, queue, limits } = intake;
   const id = newId();
   const key = `sources/${id}`;
-  const most = Math.max(limits.imageMaxBytes, limits.videoMaxBytes);
+  const ordered = options.orderFrom(new Map());
+  const most =
+    ordered !== undefined && isImageOrder(ordered.recipe)
+      ? limits.imageMaxBytes
+      : Math.max(limits.imageMaxBytes, limits.videoMaxBytes);
   const { result, fields } = await receiveFile(request, {
     maxBytes: most,
     fieldNames: options.fieldNames,

@@ -150,7 +150,7 @@ function parseLine(text: string): LogLine | undefined {
 }
 
 function tail(log: readonly LogLine[], other: readonly string[]): string {
-  return [...log.slice(-15).map((line) => JSON.stringify(line).slice(0, 1500)), ...other.slice(-20)].join(
+  return [...log.slice(-10).map((line) => JSON.stringify(line).slice(0, 600)), ...other.slice(-10)].join(
     '\n',
   );
 }
