@@ -32,7 +32,7 @@ ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=3000 \
     DATA_DIR=/data \
-    SHUTDOWN_SECONDS=8
+    SHUTDOWN_SECONDS=6
 # The image's user "node", by number, so that an orchestrator can see that it is not root.
 USER 1000:1000
 # Also shows that the image works. As the same user, since the cache is kept by user.

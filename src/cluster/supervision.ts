@@ -13,8 +13,8 @@ export const SUPERVISION = {
   start: 60_000,
   /** How long a process whose image overran may answer its other requests. */
   overrun: 5_000,
-  /** Between the deadline that a process is told and its SIGKILL. */
-  margin: 1_000,
+  /** Between the deadline that a process is told and its SIGKILL: at the deadline encoders are stopped, and their jobs are handed back. */
+  margin: 3_000,
   /** `npm start` passes Ctrl-C on although the terminal has sent it already: two signals so close are one. */
   sameSignal: 500,
 } as const;

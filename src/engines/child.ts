@@ -8,7 +8,7 @@ import type { Command } from './child-guard.ts';
 export interface ChildRequest {
   readonly command: Command;
   readonly cwd?: string;
-  /** Stops it: SIGTERM, then SIGKILL. */
+  /** Stops it: SIGKILL to its group. */
   readonly signal: AbortSignal;
   /** Milliseconds of wall clock. */
   readonly timeoutMs: number;
@@ -27,9 +27,6 @@ export interface ChildEnd {
   readonly stopped: 'aborted' | 'timeout' | 'overflow' | null;
   readonly stdout: string;
 }
-
-/** FFmpeg writes its index after SIGTERM, or ignores it in a loop of duplicated frames. */
-const KILL_AFTER_MS = 2000;
 
 /**
  * Runs a command to its end: settles only when the process is gone and its pipes are empty. Rejects only if it could
@@ -51,21 +48,19 @@ export function runChild(request: ChildRequest): Promise<ChildEnd> {
   });
   const { promise, resolve, reject } = Promise.withResolvers<ChildEnd>();
   let stopped: ChildEnd['stopped'] = null;
-  let killer: NodeJS.Timeout | undefined;
   let stdout = '';
 
   const stop = (why: NonNullable<ChildEnd['stopped']>): void => {
     if (stopped !== null) return;
     stopped = why;
-    killGroup(child, 'SIGTERM');
-    killer = setTimeout(() => killGroup(child, 'SIGKILL'), KILL_AFTER_MS);
+    // At once: nobody wants what it would still write after SIGTERM, which it ignores in a loop of duplicated frames.
+    killGroup(child);
   };
   const onAbort = (): void => stop('aborted');
   const clock = setTimeout(() => stop('timeout'), timeoutMs);
   signal.addEventListener('abort', onAbort, { once: true });
   const settle = (): void => {
     clearTimeout(clock);
-    clearTimeout(killer);
     signal.removeEventListener('abort', onAbort);
   };
 
@@ -89,10 +84,10 @@ export function runChild(request: ChildRequest): Promise<ChildEnd> {
   return promise;
 }
 
-function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return;
   try {
-    process.kill(-pid, signal);
+    process.kill(-pid, 'SIGKILL');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

@@ -41,7 +41,7 @@ export function probeArguments({ path, mediaType, maxPixels }: ProbeRequest): st
 }
 
 /**
- * What the file is. Rejects `video_unreadable`, `video_too_complex`, `media_type_unsupported`, or with the reason of
+ * What the file is. Rejects `video_unreadable`, `video_too_complex`, `media_type_unsupported`, `encoder_killed`, or with the reason of
  * an abort.
  */
 export async function probe(request: ProbeRequest, run: RunProbe): Promise<MediaProbe> {
@@ -52,6 +52,10 @@ export async function probe(request: ProbeRequest, run: RunProbe): Promise<Media
       'video_unreadable',
       'Reading the beginning of the file took too long. It is damaged, or made to take long.',
     );
+  }
+  if (end.signal === 'SIGKILL' || end.signal === 'SIGTERM') {
+    // Not the file's fault, so the job is tried again. Other signals are: a crash, or the CPU limit.
+    throw new Problem('encoder_killed', `ffprobe was stopped from outside by ${end.signal}.`);
   }
   const result = end.code === 0 ? parseProbe(end.stdout) : null;
   if (result === null) throw unreadable(log);

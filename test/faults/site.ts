@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '../support/eventually.ts';
 import { encodersOf, forkBehind, forksOf, isAlive, killNow, orphansOf } from '../support/processes.ts';
+import type { ProcessInfo } from '../support/processes.ts';
 import { startProgram } from '../support/program.ts';
 import type { Program } from '../support/program.ts';
 import type { Random } from '../support/random.ts';
 
+export type Tool = 'ffmpeg' | 'ffprobe';
 export type Fault = 'process' | 'encoder' | 'primary';
 
 export interface Site extends AsyncDisposable {
@@ -28,6 +30,8 @@ export interface Site extends AsyncDisposable {
   hurt(fault: Fault, random: Random): Promise<boolean>;
   /** The fork that runs an encoder, once there is one. */
   forkAtWork(): Promise<number>;
+  /** The FFmpeg or ffprobe that is at work, once there is one. */
+  toolAtWork(tool: Tool): Promise<number>;
   /** Starts the program on the same folder and port, after it was stopped. */
   restart(): Promise<void>;
 }
@@ -48,7 +52,10 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
       PORT: String(port),
       DATA_DIR: dataDir,
     });
-  let program = await start();
+  let program = await start().catch(async (error: unknown) => {
+    await rm(dataDir, { recursive: true, force: true });
+    throw error;
+  });
   const kills = { process: 0, encoder: 0, primary: 0 };
   const violations: string[] = [];
   let longestOrphanMs = 0;
@@ -67,7 +74,7 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
 
   const hurt: Site['hurt'] = async (fault, random) => {
     if (fault === 'encoder') {
-      const victims = await eventually('an encoder at work', () => some(encodersOf(dataDir)), {
+      const victims = await eventually('an encoder at work', () => some(toolsOf(dataDir, 'ffmpeg')), {
         timeoutMs: 3000,
         everyMs: 10,
       }).catch(() => []);
@@ -77,8 +84,13 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
     }
     const forks = forksOf(program.pid);
     if (fault === 'process') {
-      if (forks.length === 0 || !killNow(random.pick(forks))) return false;
+      if (forks.length === 0) return false;
+      const victim = random.pick(forks);
+      const since = program.log.length;
+      if (!killNow(victim)) return false;
       kills.process++;
+      // From here on "both serve" means both that live.
+      await program.waitFor((line) => line['process'] === victim, { since });
       await awaitNoOrphans('no FFmpeg outlives its process', () =>
         orphansOf(dataDir, program.pid).map(({ pid }) => pid),
       );
@@ -117,6 +129,13 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
         { timeoutMs: 30_000 },
       );
     },
+    async toolAtWork(tool) {
+      const { pid } = await eventually(`${tool} at work`, () => toolsOf(dataDir, tool)[0], {
+        timeoutMs: 60_000,
+        everyMs: 2,
+      });
+      return pid;
+    },
     async restart() {
       program = await start();
     },
@@ -126,6 +145,12 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
       await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+function toolsOf(dataDir: string, tool: Tool): ProcessInfo[] {
+  return encodersOf(dataDir).filter(({ command }) =>
+    command.some((argument) => argument === tool || argument.endsWith(`/${tool}`)),
+  );
 }
 
 const some = <T>(items: readonly T[]): readonly T[] | undefined => (items.length > 0 ? items : undefined);

@@ -17,6 +17,7 @@ import { reckon } from './round.ts';
 import type { Report } from './round.ts';
 import { openSite } from './site.ts';
 import type { Site } from './site.ts';
+import { stuckImages } from './stuck-images.ts';
 import { verifyJob } from './verify.ts';
 
 type Special = (signal: AbortSignal) => Promise<Report>;
@@ -25,9 +26,11 @@ type Special = (signal: AbortSignal) => Promise<Report>;
 export const SPECIAL_ROUNDS: Readonly<Record<string, Special>> = {
   'poison: its processes die': (signal) => poison('process', signal),
   'poison: its FFmpeg dies': (signal) => poison('encoder', signal),
+  'ffprobe dies': probeDies,
   'SIGTERM in mid-encode': stopInMidEncode,
   'SIGHUP under load': reloadUnderLoad,
   'SIGSTOP past the lease': sleepPastLease,
+  'stuck images': stuckImages,
 };
 
 const ATTEMPTS = 3;
@@ -50,16 +53,6 @@ async function postLongJob(site: Site): Promise<AcceptedJob> {
     outputs: { video: { kind: 'film', seconds: 40, width: 640, height: 360 } },
   };
 }
-
-/** The long job's FFmpeg, once it is past the probe. */
-async function ffmpegAtWork(site: Site): Promise<number> {
-  return eventually('FFmpeg at work', () => encodersOf(site.dataDir).find(isFfmpeg)?.pid, {
-    timeoutMs: PATIENCE_MS,
-  });
-}
-
-const isFfmpeg = ({ command }: { readonly command: readonly string[] }): boolean =>
-  command.some((argument) => /(?:^|\/)ffmpeg$/.test(argument));
 
 /** Tolerates connections that break or wait for a process that cannot answer. */
 async function look(site: Site, id: string): Promise<JobView | undefined> {
@@ -89,7 +82,7 @@ async function poison(what: 'process' | 'encoder', signal: AbortSignal): Promise
       timeoutMs: PATIENCE_MS,
     });
     const fork = await site.forkAtWork();
-    const victim = what === 'process' ? fork : await ffmpegAtWork(site);
+    const victim = what === 'process' ? fork : await site.toolAtWork('ffmpeg');
     if (!killNow(victim)) throw new Error('there was nothing to kill');
   }
   const ended = await eventually('the poisoned job is given up', async () => {
@@ -113,6 +106,20 @@ async function poison(what: 'process' | 'encoder', signal: AbortSignal): Promise
     ...rest,
     violations: others,
   });
+}
+
+/** A probe that is killed says nothing about the source: the job is tried again. */
+async function probeDies(): Promise<Report> {
+  const begun = performance.now();
+  await using site = await openSite({});
+  const jobs: AcceptedJob[] = [];
+  for (let killed = 0; killed < 2; ) {
+    const job = await postLongJob(site);
+    jobs.push(job);
+    if (killNow(await site.toolAtWork('ffprobe'))) killed++;
+    await call(site.address, `/v1/jobs/${job.id}?wait=60`);
+  }
+  return report('ffprobe dies', site, begun, { jobs: jobs.length, ...(await reckon(site, jobs)) });
 }
 
 /** A stop hands the job back: no attempt is spent, no FFmpeg left, and it ends after the restart. */

@@ -47,15 +47,16 @@ export async function finishedJob(address: string, id: string, timeoutMs = 60_00
 }
 
 /**
- * The answer of every process to one GET, by its pid. A kept connection stays with one process; which one it is, the
+ * The answer of every process (or of some) to one call, by its pid. A kept connection stays with one process; which one it is, the
  * log says: needs LOG_LEVEL=debug. Rejects if some process cannot be reached in many tries.
  */
 export async function fromEveryProcess(
   program: Program,
   path: string,
   options: Parameters<typeof call>[2] = {},
+  pids: readonly number[] = forksOf(program.pid),
 ): Promise<Map<number, Answer>> {
-  const wanted = new Set(forksOf(program.pid));
+  const wanted = new Set(pids);
   const answers = new Map<number, Answer>();
   for (let tries = 0; tries < 20 * wanted.size; tries++) {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -66,7 +67,7 @@ export async function fromEveryProcess(
       const { pid } = await program.waitFor(({ msg, reqId }) => msg === 'answered' && reqId === id, {
         since,
       });
-      if (answers.has(pid)) continue;
+      if (answers.has(pid) || !wanted.has(pid)) continue;
       answers.set(pid, await call(program.address, path, { ...options, agent }));
     } finally {
       agent.destroy();

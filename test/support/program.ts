@@ -72,6 +72,11 @@ export async function startProgram(env: Readonly<Record<string, string>> = {}): 
   const closed = once(child, 'close');
   if (pid === undefined) throw new Error('node cannot be started');
 
+  // A test that timed out never disposes of it; the forks leave when their primary is gone.
+  const killAtExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killAtExit);
+  void exited.then(() => process.off('exit', killAtExit));
+
   const log: LogLine[] = [];
   const other: string[] = [];
   const listeners = new Set<() => void>();
