@@ -10,7 +10,7 @@ export class OwnBytes {
 
   /** `expected`: bytes, from Content-Length; a claim, so not more than `most` is reserved for it. */
   constructor(expected: number | undefined, most: number) {
-    this.#bytes = new Uint8Array(Math.min(expected ?? 64 * 1024, most));
+    this.#bytes = unfilled(Math.min(expected ?? 64 * 1024, most));
   }
 
   get length(): number {
@@ -20,7 +20,7 @@ export class OwnBytes {
   push(chunk: Uint8Array): void {
     const needed = this.#length + chunk.length;
     if (needed > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      const grown = unfilled(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, this.#length));
       this.#bytes = grown;
     }
@@ -32,4 +32,9 @@ export class OwnBytes {
   take(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }
+}
+
+/** Not filled with zeros, which would cost as much as the copy: only what was pushed is ever handed out. */
+function unfilled(bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }
