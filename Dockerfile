@@ -23,7 +23,7 @@ COPY --from=packages /app/node_modules node_modules/
 COPY package.json package-lock.json ./
 COPY src src/
 COPY workers workers/
-COPY scripts/doctor.ts scripts/warm.ts scripts/
+COPY scripts/doctor.ts scripts/setup scripts/warm.ts scripts/
 COPY scripts/doctor scripts/doctor/
 RUN install --directory --owner=node --group=node /data /app/.cache
 # The stop ends before docker's own ten seconds do, so that jobs are handed back and not cut off.

@@ -11,6 +11,8 @@ export interface Volley extends Omit<Options, 'duration' | 'amount'> {
   /** What is in flight at the end is dropped. */
   readonly seconds?: number;
   readonly signal: AbortSignal;
+  /** What every answer must have; by default anything from 200 to 299. */
+  readonly status?: number;
   /** What is wrong with an answer, or undefined. Header names are in lower case. The body is of no use where it is binary. */
   readonly examine?: (answer: Answer) => string | undefined;
 }
@@ -29,8 +31,8 @@ export interface Hits {
   readonly latencies: readonly number[];
 }
 
-/** Rejects with CheckFailed for any answer that is not 2xx or that `examine` finds wrong, and for any that never came. */
-export async function fire({ signal, seconds, amount, examine, ...options }: Volley): Promise<Hits> {
+/** Rejects with CheckFailed for any answer that is not 2xx (or of `status`) or that `examine` finds wrong, and for any that never came. */
+export async function fire({ signal, seconds, amount, examine, status, ...options }: Volley): Promise<Hits> {
   signal.throwIfAborted();
   const wrong: string[] = [];
   const errors: string[] = [];
@@ -66,7 +68,9 @@ export async function fire({ signal, seconds, amount, examine, ...options }: Vol
 
   if (wrong[0] !== undefined) throw new CheckFailed(`${wrong.length} wrong answers; the first: ${wrong[0]}`);
   const { statusCodeStats, non2xx, mismatches } = result;
-  check(non2xx === 0, `${non2xx} answers were not 2xx: ${JSON.stringify(statusCodeStats)}`);
+  const others =
+    status === undefined ? non2xx : latencies.length - (statusCodeStats[String(status)]?.count ?? 0);
+  check(others === 0, `${others} answers were not ${status ?? '2xx'}: ${JSON.stringify(statusCodeStats)}`);
   check(errors.length + result.errors === 0, `${result.errors} requests failed; the first: ${errors[0]}`);
   check(mismatches === 0, `${mismatches} answers had a wrong body`);
   check(latencies.length > 0, 'there was no answer');

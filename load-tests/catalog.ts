@@ -2,6 +2,8 @@
 
 import type { Scenario } from './scenario.ts';
 import { image } from './scenarios/image.ts';
+import { imageCache } from './scenarios/image-cache.ts';
+import { imageSet } from './scenarios/image-set.ts';
 import { isolation } from './scenarios/isolation.ts';
 import { ladder } from './scenarios/ladder.ts';
 import { memory } from './scenarios/memory.ts';
@@ -11,7 +13,7 @@ import { status } from './scenarios/status.ts';
 import { transcode } from './scenarios/transcode.ts';
 
 const GROUPS: Readonly<Record<string, readonly Scenario[]>> = {
-  image: [image],
+  image: [image, imageSet, imageCache],
   video: [transcode, ladder, remux],
   status: [status],
   mixed: [isolation],
@@ -22,5 +24,7 @@ const GROUPS: Readonly<Record<string, readonly Scenario[]>> = {
 export const NAMES: Readonly<Record<string, readonly Scenario[]>> = {
   ...GROUPS,
   all: Object.values(GROUPS).flat(),
-  ...Object.fromEntries([transcode, ladder, remux, isolation, start].map((each) => [each.name, [each]])),
+  ...Object.fromEntries(
+    [imageSet, imageCache, transcode, ladder, remux, isolation, start].map((each) => [each.name, [each]]),
+  ),
 };

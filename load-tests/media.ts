@@ -31,6 +31,8 @@ export interface PhotoShape {
 
 /** What a phone sends, as the figures mean it. */
 export const PHONE_PHOTO: PhotoShape = { width: 2725, height: 2225, bytes: 800_000 };
+/** 13 million pixels, as a better phone sends. */
+export const LARGE_PHOTO: PhotoShape = { width: 4160, height: 3120, bytes: 3_500_000 };
 /** For quick runs. */
 export const SMALL_PHOTO: PhotoShape = { width: 545, height: 445, bytes: 40_000 };
 

@@ -6,16 +6,25 @@ import { validatorCompiler } from 'fastify-type-provider-zod';
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Config } from './config.ts';
-import type { BlobStore, ImageEngine, JobQueue, VideoEngine } from './contracts.ts';
+import type { BlobStore, ImageEngine, JobQueue, SourceReader, VideoEngine } from './contracts.ts';
+import type { ImageCache } from './jobs/image-cache.ts';
+import type { FallbackImage } from './jobs/fallback-image.ts';
 import type { Presets } from './jobs/presets.ts';
+import type { Uploads } from './jobs/uploads.ts';
+import { withoutSignature } from './lib/signed-url.ts';
 import type { Logger } from './logger.ts';
 import { openapi } from './plugins/openapi.ts';
 import { onClientError, onFrameworkError, problemHandler } from './plugins/problem-handler.ts';
 import { healthRoutes } from './routes/health.ts';
+import { imageInfoRoutes } from './routes/image-info.ts';
+import { imageIntake } from './routes/image-intake.ts';
+import { imageSetRoutes } from './routes/image-set.ts';
 import { imageRoutes } from './routes/images.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { resultRoutes } from './routes/results.ts';
+import { signedImageRoutes } from './routes/signed-images.ts';
+import { uploadRoutes } from './routes/uploads.ts';
 import { videoRoutes } from './routes/videos.ts';
 
 export interface AppDeps {
@@ -25,7 +34,11 @@ export interface AppDeps {
   readonly store: BlobStore;
   readonly images: ImageEngine;
   readonly videos: VideoEngine;
+  readonly sources: SourceReader;
+  readonly uploads: Uploads;
+  readonly cache: ImageCache;
   readonly presets: Presets;
+  readonly fallback: FallbackImage | undefined;
   readonly version: string;
   /** Aborted when the process begins to leave: readiness turns, long polls end. */
   readonly leaving: AbortSignal;
@@ -64,22 +77,30 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     if (leaving.aborted) void reply.header('connection', 'close');
   });
-  app.addHook('onResponse', async (request, reply) => {
-    request.log.debug(
-      {
-        method: request.method,
-        url: request.url.slice(0, 500),
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime),
-      },
-      'answered',
-    );
-  });
+  // Not even asked about where nobody reads it: a 304 or a poll would feel it.
+  if (deps.log.isLevelEnabled('debug')) {
+    app.addHook('onResponse', async (request, reply) => {
+      request.log.debug(
+        {
+          method: request.method,
+          url: withoutSignature(request.url).slice(0, 500),
+          status: reply.statusCode,
+          ms: Math.round(reply.elapsedTime),
+        },
+        'answered',
+      );
+    });
+  }
 
   await app.register(problemHandler);
   await app.register(openapi, { version });
 
   const body = { minBytesPerSecond: config.MIN_UPLOAD_RATE, windowSeconds: config.REQUEST_TIMEOUT_SECONDS };
+  // An image is held in memory and keeps a place in the queue while it arrives: it gets ten minutes, not hours.
+  const imageBody = {
+    ...body,
+    minBytesPerSecond: Math.max(body.minBytesPerSecond, Math.ceil(config.IMAGE_MAX_BYTES / 600)),
+  };
   const jobs = {
     queue,
     store,
@@ -90,13 +111,31 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       maxWaiting: config.JOB_QUEUE,
     },
   };
-  await app.register(imageRoutes, {
+  const intake = imageIntake({
     images,
-    jobs,
-    body,
     maxBytes: config.IMAGE_MAX_BYTES,
     maxWaiting: config.IMAGE_QUEUE,
   });
+  await app.register(imageRoutes, { images, jobs, body: imageBody, intake });
+  await app.register(imageInfoRoutes, { images, sources: deps.sources, body: imageBody, intake });
+  await app.register(imageSetRoutes, { images, jobs, body: imageBody, intake });
+  await app.register(signedImageRoutes, {
+    images,
+    sources: deps.sources,
+    cache: deps.cache,
+    uploads: deps.uploads,
+    presets,
+    fallback: deps.fallback,
+    version,
+    keys: config.URL_KEYS ?? [],
+    allowUnsigned: config.URL_UNSIGNED,
+    presetsOnly: config.URL_PRESETS_ONLY,
+    maxBytes: config.IMAGE_MAX_BYTES,
+    maxWaiting: config.IMAGE_QUEUE + config.IMAGE_THREADS,
+    maxAgeSeconds: config.CACHE_MAX_AGE_SECONDS,
+    staleSeconds: config.CACHE_STALE_SECONDS,
+  });
+  await app.register(uploadRoutes, { store, uploads: deps.uploads, body, limits: jobs.limits });
   await app.register(videoRoutes, { jobs, body });
   await app.register(jobRoutes, { queue, store, jobs, body, presets, leaving });
   await app.register(resultRoutes, { queue, store });

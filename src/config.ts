@@ -5,12 +5,24 @@ import { resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { fieldErrors } from './lib/field-errors.ts';
+import { parseRemoteSources } from './lib/remote-sources.ts';
+import { parseUrlKeys } from './lib/signed-url.ts';
 
 const MiB = 1024 * 1024;
 const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const auto = <T extends z.ZodType>(schema: T) =>
   z.union([z.literal('auto').transform(() => undefined), schema]).optional();
 const flag = z.stringbool();
+/** Text that `read` takes apart; its Error's message is the mistake. */
+const list = <T>(read: (text: string) => T) =>
+  z.string().transform((text, context): T => {
+    try {
+      return read(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+      return z.NEVER;
+    }
+  });
 
 /** Each setting is an environment variable. `describe` is its line in the reference. */
 export const settings = {
@@ -43,6 +55,9 @@ export const settings = {
     .default(50_000_000)
     .describe('Most pixels of a source (width × height × frames) and of a rendition'),
   IMAGE_MAX_FRAMES: count(1, 10_000).default(256).describe('Most frames of an animated source'),
+  ALLOW_SVG: flag
+    .default(false)
+    .describe('Take SVG sources and rasterise them. They are programs: only for sources that you trust'),
   IMAGE_MEMORY_BYTES: auto(count(64 * MiB, 1024 * 1024 * MiB)).describe(
     'Decoded pixels (width × height × 4 × frames) that all images in work in one process may take; auto: 60 % of the memory ÷ processes',
   ),
@@ -71,6 +86,39 @@ export const settings = {
   JOB_TTL_SECONDS: count(1, 31_536_000)
     .default(86_400)
     .describe('How long a finished job and its results are kept'),
+  UPLOAD_TTL_SECONDS: count(1, 315_360_000)
+    .default(604_800)
+    .describe('How long a stored upload can be used as a source'),
+  REMOTE_SOURCES: list(parseRemoteSources)
+    .optional()
+    .describe(
+      'Where images may be fetched from, by https: `example.com`, `*.example.com` (hosts below it), `https://example.com/images/`; comma-separated. Public addresses only. Without it nothing is fetched',
+    ),
+  URL_KEYS: list(parseUrlKeys)
+    .optional()
+    .describe(
+      'Keys that sign image addresses, as `id:secret` with 32 to 256 hex digits; comma-separated. `npm run sign` signs with the first, all are taken: put a new one in front and remove the old one later',
+    ),
+  URL_UNSIGNED: flag
+    .default(false)
+    .describe('Take image addresses with `unsigned` as their signature: anyone may have any rendition made'),
+  URL_PRESETS_ONLY: flag.default(false).describe('Image addresses may ask for presets only'),
+  CACHE_BYTES: count(MiB, 1024 * 1024 * MiB)
+    .default(1024 * MiB)
+    .describe('Most bytes of the cache of renditions that were fetched by address'),
+  CACHE_MAX_AGE_SECONDS: count(0, 31_536_000)
+    .default(86_400)
+    .describe(
+      'How long such a rendition is fresh: `max-age`, and for a remote source until it is looked at again',
+    ),
+  CACHE_STALE_SECONDS: count(0, 31_536_000)
+    .default(86_400)
+    .describe('How long a stale one is answered while it is made anew: `stale-while-revalidate`'),
+  FALLBACK_IMAGE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Picture that is shown, as it is, where the source of an image address is missing or broken'),
   REQUEST_TIMEOUT_SECONDS: count(1, 86_400)
     .default(30)
     .describe('A body that is slower than MIN_UPLOAD_RATE for so long is given up'),
@@ -133,7 +181,9 @@ export function readConfig(
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     const lines = fieldErrors(parsed.error.issues, 'settings').map(({ field, message }) => {
-      const came = given[field] === undefined ? '' : ` (it is ${JSON.stringify(given[field])})`;
+      // A secret must not end up in a log.
+      const came =
+        given[field] === undefined || field === 'URL_KEYS' ? '' : ` (it is ${JSON.stringify(given[field])})`;
       return `  ${field}: ${message}${came}`;
     });
     throw new ConfigError(`These settings are wrong:\n${lines.join('\n')}`);

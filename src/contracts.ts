@@ -3,6 +3,8 @@
 import type { Readable } from 'node:stream';
 import type { Job, JobStatus, Lane, NewJob, OutputResult, ProgressUpdate } from './jobs/job.ts';
 import type { ImageOutput, VideoOutput } from './jobs/recipe.ts';
+import type { AcceptedFormats } from './operations/negotiation.ts';
+import type { FactName, ImageFacts } from './operations/image-facts.ts';
 
 /** One page of a listing, newest first. */
 export interface Page<T> {
@@ -168,6 +170,8 @@ export interface RenderedImage {
   readonly width: number;
   readonly height: number;
   readonly decisions: readonly string[];
+  /** Whether `maxBytes` was held, where it was asked for. */
+  readonly fits?: boolean;
 }
 
 export interface Rendering {
@@ -179,6 +183,18 @@ export interface Rendering {
   readonly processMs: number;
 }
 
+/** Reads sources that are not the request's own body: stored uploads and, where they are allowed, remote files. */
+export interface SourceReader {
+  /**
+   * All bytes of `reference`, in an ArrayBuffer of their own: `upload:{id}`, or an https URL that the settings allow.
+   * Rejects with a Problem: `source_not_found`, `source_forbidden`, `source_unavailable`, `payload_too_large`.
+   */
+  read(
+    reference: string,
+    options: { readonly maxBytes: number; readonly signal?: AbortSignal },
+  ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly version: string }>;
+}
+
 export interface ImageEngine {
   /**
    * Renders every output from one decode. `source` is moved to a thread, not copied: it must own its
@@ -188,8 +204,24 @@ export interface ImageEngine {
   render(
     source: Uint8Array<ArrayBuffer>,
     outputs: readonly ImageOutput[],
-    options?: { readonly signal?: AbortSignal; readonly patient?: boolean },
+    options?: {
+      readonly signal?: AbortSignal;
+      readonly patient?: boolean;
+      /** Bytes of other images that steps name (watermarks), by their reference. Copied to the thread. */
+      readonly assets?: ReadonlyMap<string, Uint8Array>;
+      /** What the client takes, for outputs of format `auto` and `best`. Without it: everything. */
+      readonly accepted?: AcceptedFormats | undefined;
+    },
   ): Promise<Rendering>;
+  /**
+   * The facts asked for, and no others. `source` is moved as by `render`, unless all of them stand in the header: then
+   * no thread is needed, and it takes microseconds. Rejects with a Problem as `render` does.
+   */
+  inspect(
+    source: Uint8Array<ArrayBuffer>,
+    fields: readonly FactName[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<ImageFacts>;
   /** Throws `overloaded` if a render would be refused now: asked before a body is read. */
   admit(): void;
   load(): { readonly running: number; readonly waiting: number; readonly threads: number };

@@ -7,6 +7,9 @@ import type { Config } from './config.ts';
 
 export type { Logger } from 'pino';
 
+/** Bytes of lines that could not be written and are kept for the next try. */
+const MOST_UNWRITTEN = 1 << 20;
+
 /** A logger on standard output. Every line names the process; requests and jobs add `reqId` and `jobId`. */
 export function createLogger(config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>): Logger {
   const isPretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
@@ -27,6 +30,17 @@ export function createLogger(config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>): 
     },
   };
   // Written at once, not by libuv's pool: a process that is killed must not take its last lines along, and one whose pool is stuck must still be able to say so.
-  if (isPretty) return pino(options, pretty({ ignore: 'hostname', translateTime: 'HH:MM:ss.l', sync: true }));
-  return pino(options, destination({ fd: 1, sync: true }));
+  if (isPretty) {
+    return pino(
+      options,
+      unbreakable(pretty({ ignore: 'hostname', translateTime: 'HH:MM:ss.l', sync: true })),
+    );
+  }
+  return pino(options, unbreakable(destination({ fd: 1, sync: true, maxLength: MOST_UNWRITTEN })));
+}
+
+/** A disk that is full under the log must not stop the work: without a listener every line that cannot be written throws. */
+function unbreakable<T extends { on(event: 'error', listener: () => void): unknown }>(stream: T): T {
+  stream.on('error', () => undefined);
+  return stream;
 }

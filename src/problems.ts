@@ -32,6 +32,12 @@ export const PROBLEMS = {
   uri_too_long: { status: 414, title: 'The address is too long' },
   media_type_unsupported: { status: 415, title: 'This kind of file is not supported' },
   content_encoding_unsupported: { status: 415, title: 'Uploads must not be compressed' },
+  source_not_found: { status: 404, title: 'There is no such source' },
+  source_forbidden: { status: 403, title: 'This source may not be fetched' },
+  source_unavailable: { status: 502, title: 'The source could not be fetched', retryAfter: 5 },
+  signature_invalid: { status: 403, title: 'The signature is not valid' },
+  signature_expired: { status: 410, title: 'The address has expired' },
+  not_acceptable: { status: 406, title: 'No format that the client accepts can be made' },
   range_not_satisfiable: { status: 416, title: 'The range lies outside the file' },
   headers_too_large: { status: 431, title: 'The request headers are too large' },
 

@@ -8,14 +8,20 @@ import type { Config } from './config.ts';
 import type { HintBus } from './contracts.ts';
 import { createVideoEngine } from './engines/ffmpeg.ts';
 import { createImagePool } from './engines/image-pool.ts';
+import { readFallbackImage } from './jobs/fallback-image.ts';
+import { withAssets } from './jobs/assets.ts';
 import { LANES } from './jobs/job.ts';
 import { readPresets } from './jobs/presets.ts';
 import { jobHandlers } from './jobs/runner.ts';
 import { startSweeper } from './jobs/sweeper.ts';
+import { createUploads } from './jobs/uploads.ts';
 import { drainableHttp } from './lib/drain-http.ts';
+import { createSafeFetch } from './lib/safe-fetch.ts';
 import type { Logger } from './logger.ts';
 import { openSqliteQueue } from './queues/sqlite.ts';
 import { openDiskStore } from './stores/disk.ts';
+import { openImageCache } from './stores/image-cache.ts';
+import { createSourceReader } from './stores/source-reader.ts';
 
 export interface Server {
   /** E.g. `http://127.0.0.1:3000`. */
@@ -47,23 +53,42 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
   await using stack = new AsyncDisposableStack();
   const leaving = new AbortController();
   const presets = await readPresets(config.PRESETS_FILE);
+  const fallback = await readFallbackImage(config.FALLBACK_IMAGE);
   await mkdir(config.DATA_DIR, { recursive: true });
 
   const store = await openDiskStore({ root: join(config.DATA_DIR, 'store'), owner });
   stack.defer(() => store.close());
+  const cache = await openImageCache({
+    root: join(config.DATA_DIR, 'cache'),
+    maxBytes: config.CACHE_BYTES,
+    processes: config.PROCESSES,
+    onError: (error) => log.warn({ err: error }, 'the image cache failed'),
+  });
+  stack.defer(() => cache.close());
+  const uploads = createUploads({
+    store,
+    purge: (source) => cache.purge(source),
+    ttlSeconds: config.UPLOAD_TTL_SECONDS,
+  });
+  const sources = createSourceReader({
+    store,
+    fetch: createSafeFetch({ isAllowed: config.REMOTE_SOURCES ?? (() => false) }),
+  });
 
-  const images = createImagePool({
+  const pool = createImagePool({
     threads: config.IMAGE_THREADS,
     queue: config.IMAGE_QUEUE,
     maxPixels: config.IMAGE_MAX_PIXELS,
     maxFrames: config.IMAGE_MAX_FRAMES,
+    allowSvg: config.ALLOW_SVG,
     memoryBytes: config.IMAGE_MEMORY_BYTES,
     deadlineSeconds: config.IMAGE_DEADLINE_SECONDS,
     hints,
     onOverrun,
     log,
   });
-  stack.defer(() => images.close());
+  stack.defer(() => pool.close());
+  const images = withAssets(pool, sources, { maxBytes: config.IMAGE_MAX_BYTES });
 
   const videos = createVideoEngine({
     ffmpegPath: config.FFMPEG_PATH,
@@ -83,6 +108,7 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
     policy: { maxAttempts: config.JOB_ATTEMPTS, ttlSeconds: config.JOB_TTL_SECONDS },
     leaseSeconds: config.JOB_LEASE_SECONDS,
     maxWaiting: config.JOB_QUEUE,
+    leaving: leaving.signal,
     hints,
     log,
   });
@@ -100,6 +126,7 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
   const sweeper = startSweeper({
     queue,
     store,
+    uploads,
     everyMs: SWEEP_EVERY_MS,
     strayAfterMs: STRAY_AFTER_MS,
     onError: (error) => log.error({ err: error }, 'sweeping failed'),
@@ -117,7 +144,11 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
     store,
     images,
     videos,
+    sources,
+    uploads,
+    cache,
     presets,
+    fallback,
     version: await ownVersion(),
     leaving: leaving.signal,
   });

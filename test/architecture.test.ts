@@ -87,7 +87,8 @@ describe('doors', () => {
     ].toSorted();
 
   it.each([
-    ['sharp', ['workers/image.ts']],
+    ['sharp', ['workers/']],
+    ['libheif-js/libheif-wasm/libheif-bundle.js', ['workers/heic.ts']],
     ['piscina', ['src/engines/image-pool.ts', 'workers/image.ts']],
     ['sqlite', ['src/queues/']],
     ['fluent-ffmpeg', ['src/engines/']],

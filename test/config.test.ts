@@ -29,6 +29,22 @@ describe('readConfig', () => {
       expect(read).toThrow(text);
   });
 
+  it('never repeats a secret, and reads lists', () => {
+    const secret = 'not-hex'.repeat(9);
+    const read = (): unknown => readConfig({ URL_KEYS: `one:${secret}`, PORT: '70000' }, machine);
+    expect(read).toThrow('URL_KEYS: entry 1 is not id:secret');
+    expect(read).not.toThrow(secret);
+    expect(() => readConfig({ REMOTE_SOURCES: 'http://example.com' }, machine)).toThrow(
+      'REMOTE_SOURCES: "http://example.com" is not https',
+    );
+    const { URL_KEYS, REMOTE_SOURCES } = readConfig(
+      { URL_KEYS: `one:${'00'.repeat(32)}`, REMOTE_SOURCES: 'example.com' },
+      machine,
+    );
+    expect(URL_KEYS?.map(({ id }) => id)).toEqual(['one']);
+    expect(REMOTE_SOURCES?.(new URL('https://example.com/'))).toBe(true);
+  });
+
   it.each(['0.0.0.0', '::', '192.168.1.5', 'example.org', '127.0.0.1.example.org'])(
     'refuses to serve %s to everyone',
     (HOST) => {

@@ -1,18 +1,31 @@
-// The image thread, started by Piscina: the only file that loads sharp.
+// The image thread, started by Piscina: sets sharp up, and makes every rendition of a task from one decode.
 
 import { workerData } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import sharp from 'sharp';
 import type { Sharp } from 'sharp';
-import { decoderProblem } from '../src/engines/decoder-problem.ts';
-import type { Phase } from '../src/engines/decoder-problem.ts';
-import type { RenderAnswer, RenderedFile, RenderTask, ThreadSettings } from '../src/engines/image-task.ts';
-import { imageFormats } from '../src/operations/image-format.ts';
-import type { Timing } from '../src/operations/image-format.ts';
+import type {
+  InspectAnswer,
+  InspectTask,
+  RenderAnswer,
+  RenderedFile,
+  RenderTask,
+  TaskFailure,
+  ThreadSettings,
+} from '../src/engines/image-task.ts';
+import type { Timing } from '../src/operations/formats/image-format-facts.ts';
 import type { Size } from '../src/operations/image-operation.ts';
-import { operationOf, sizeAfter } from '../src/operations/image-plan.ts';
-import type { ImagePlan, Pipeline } from '../src/operations/image-plan.ts';
+import { operationOf } from '../src/operations/image-plan.ts';
+import type { ImagePlan } from '../src/operations/image-plan.ts';
+import { commonRoot, shareScaling } from '../src/operations/image-sharing.ts';
 import { Problem } from '../src/problems.ts';
+import { encode } from './encode.ts';
+import { withoutHeic } from './heic.ts';
+import { inspectImage } from './inspect.ts';
+import { eachFrame, firstFrame, open, openFile, phase, settle, toPixels } from './passes.ts';
+import type { Pixels } from './passes.ts';
+import { renderNode, renderTree } from './shared-scaling.ts';
+import { add } from './steps.ts';
 
 // One thread per image: the pool's threads are all the parallelism there is. No cache: no image comes twice.
 sharp.concurrency(1);
@@ -27,26 +40,17 @@ sharp.unblock({
     'VipsForeignLoadNsgifBuffer',
     'VipsForeignLoadHeifBuffer',
     'VipsForeignLoadTiffBuffer',
+    // A JPEG with a gain map is a format of its own to libvips.
+    'VipsForeignLoadUhdrBuffer',
+    ...((workerData as ThreadSettings | null)?.allowSvg === true ? ['VipsForeignLoadSvgBuffer'] : []),
   ],
 });
-
-const settings = workerData as ThreadSettings;
-
-/** Decoded 8-bit sRGB, all frames below one another. */
-interface Pixels {
-  readonly data: Uint8Array;
-  /** Of one frame. */
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 2 | 3 | 4;
-  readonly frames: number;
-}
 
 /** Makes every rendition of a task. Never throws: failures cross the thread's border as data. */
 export default async function render(task: RenderTask): Promise<RenderAnswer> {
   Atomics.add(task.beat, 0, 1);
   try {
-    const images = await renderAll(task);
+    const images = await renderAll(await withoutHeic(task));
     const answer: RenderAnswer = { ok: true, images };
     // `toUint8Array` gives every file an ArrayBuffer of its own, so that they can leave without a copy.
     return move({
@@ -54,15 +58,29 @@ export default async function render(task: RenderTask): Promise<RenderAnswer> {
       [valueSymbol]: answer,
     }) as unknown as RenderAnswer;
   } catch (error) {
-    const problem = Problem.from(error);
-    const isBug = problem.code === 'internal_error';
-    const cause = problem.cause ?? error;
-    return {
-      ok: false,
-      problem: problem.toDocument(),
-      ...(isBug && { bug: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) }),
-    };
+    return failure(error);
   }
+}
+
+/** Tells what a picture is: the other kind of task. Never throws either. */
+export async function inspect(task: InspectTask): Promise<InspectAnswer> {
+  Atomics.add(task.beat, 0, 1);
+  try {
+    return { ok: true, facts: await inspectImage(await withoutHeic(task)) };
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function failure(error: unknown): TaskFailure {
+  const problem = Problem.from(error);
+  const isBug = problem.code === 'internal_error';
+  const cause = problem.cause ?? error;
+  return {
+    ok: false,
+    problem: problem.toDocument(),
+    ...(isBug && { bug: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) }),
+  };
 }
 
 async function renderAll(task: RenderTask): Promise<RenderedFile[]> {
@@ -71,10 +89,23 @@ async function renderAll(task: RenderTask): Promise<RenderedFile[]> {
   // The sideways frames of an animation must be turned one by one, which needs them decoded.
   const turnsFrames = header.orientation > 1 && plans.some(({ animated }) => animated);
   if (plans.length === 1 && only !== undefined && !turnsFrames) return [await make(only, undefined, task)];
-  const decoded = await decode(task, turnsFrames);
   const images: RenderedFile[] = [];
-  for (const plan of plans) {
-    images.push(await make(plan, decoded, task));
+  let decoded: Decoded | undefined;
+  const done = (index: number, file: RenderedFile): void => void (images[index] = file);
+  const sharing = shareScaling(plans, header, (plan) => needsFile(plan, task));
+  const root = commonRoot(sharing);
+  if (root !== undefined) {
+    const { size } = await factsOf(task, false);
+    await renderNode(root, { task, pixels: undefined, full: size }, done);
+    return images;
+  }
+  for (const tree of sharing.trees) {
+    decoded ??= await decode(task, turnsFrames);
+    await renderTree(tree, { task, pixels: firstFrame(decoded.pixels), full: decoded.full }, done);
+  }
+  for (const [index, plan] of sharing.alone) {
+    if (!needsFile(plan, task)) decoded ??= await decode(task, turnsFrames);
+    images[index] = await make(plan, needsFile(plan, task) ? undefined : decoded, task);
   }
   return images;
 }
@@ -93,7 +124,7 @@ async function make(plan: ImagePlan, decoded: Decoded | undefined, task: RenderT
   let pixels = decoded && (plan.animated ? decoded.pixels : firstFrame(decoded.pixels));
   let size = decoded?.full;
   let timing = decoded?.timing;
-  if (pixels === undefined && last > 0) {
+  if (pixels === undefined && (last > 0 || plan.needsSize || (plan.animated && isSearched(plan)))) {
     // The pixels on the way have no memory of the file, and later steps must know exactly how many there are.
     const facts = await factsOf(task, plan.animated);
     size = facts.size;
@@ -101,13 +132,27 @@ async function make(plan: ImagePlan, decoded: Decoded | undefined, task: RenderT
   }
   for (const [index, pipeline] of plan.pipelines.entries()) {
     if (index === last) {
-      const image = add(pipeline, pixels ? open(pixels) : openFile(task, plan.animated), size);
-      return await encode(image, plan, pixels === undefined ? undefined : timing, phase(pixels), task);
+      const [source, reached] = [pixels, size];
+      const ownColours = plan.encoding.kept.profile;
+      const image = (): Promise<Sharp> =>
+        add(source ? open(source) : openFile(task, plan.animated, { ownColours }), {
+          pipeline,
+          size: reached,
+          channels: source?.channels,
+          plan,
+          task,
+        });
+      return await encode(
+        { image, plan, timing: plan.animated ? timing : undefined, phase: phase(pixels) },
+        task,
+      );
     }
     if (pipeline.frameByFrame && pixels !== undefined) {
-      pixels = await eachFrame(pixels, (frame) => add(pipeline, frame, size), task);
+      const { channels } = pixels;
+      pixels = await eachFrame(pixels, (frame) => add(frame, { pipeline, size, channels, plan, task }), task);
     } else {
-      const image = add(pipeline, pixels ? open(pixels) : openFile(task, plan.animated), size);
+      const source = pixels ? open(pixels) : openFile(task, plan.animated);
+      const image = await add(source, { pipeline, size, channels: pixels?.channels, plan, task });
       pixels = await toPixels(image, phase(pixels), task);
     }
     size = { width: pixels.width, height: pixels.height };
@@ -115,15 +160,15 @@ async function make(plan: ImagePlan, decoded: Decoded | undefined, task: RenderT
   throw new Error('a plan without a pipeline');
 }
 
-/** Adds a pipeline's steps to a pass of sharp. */
-function add(pipeline: Pipeline, image: Sharp, size: Size | undefined): Sharp {
-  let result = image;
-  let reached = size;
-  for (const step of pipeline.steps) {
-    result = operationOf(step).apply(result, step, reached);
-    reached = reached && sizeAfter(step, reached);
-  }
-  return pipeline.flatten ? result.flatten({ background: '#ffffff' }) : result;
+/** It keeps what decoded pixels have no room for; and a drawing has no pixels of its own. */
+function needsFile({ encoding }: ImagePlan, { header }: RenderTask): boolean {
+  const { profile, gainMap, depth } = encoding.kept;
+  return profile || gainMap || depth === 16 || header.mediaType === 'image/svg+xml';
+}
+
+/** Its pixels are written several times. */
+function isSearched({ encoding }: ImagePlan): boolean {
+  return encoding.maxBytes !== undefined || encoding.similarity !== undefined;
 }
 
 /**
@@ -134,7 +179,7 @@ async function decode(task: RenderTask, turnsFrames: boolean): Promise<Decoded> 
   const { plans, header } = task;
   const animated = plans.some((plan) => plan.animated);
   const { size, timing } = await factsOf(task, animated);
-  let image = openFile(task, animated, !turnsFrames);
+  let image = openFile(task, animated, { autoOrient: !turnsFrames });
   const times = header.mediaType === 'image/jpeg' ? shrinkFor(plans, size) : 1;
   if (times > 1) {
     const width = Math.round(size.width / times);
@@ -186,91 +231,4 @@ async function factsOf(
     size: { width: turned ? height : facts.width, height: turned ? facts.width : height },
     timing: facts.delay && { delay: facts.delay, loop: facts.loop ?? 0 },
   };
-}
-
-function openFile({ source }: RenderTask, animated: boolean, autoOrient = true): Sharp {
-  return sharp(source, {
-    animated,
-    autoOrient,
-    // A cut-off or damaged file is an error and not a picture with a grey half. (`error` includes `truncated`.)
-    failOn: 'error',
-    limitInputPixels: settings.maxPixels,
-    limitInputChannels: 5,
-  });
-}
-
-function open({ data, width, height, channels, frames }: Pixels): Sharp {
-  const raw = { width, height: height * frames, channels, ...(frames > 1 && { pageHeight: height }) };
-  // Their number was bounded before: the plan knows every size on the way.
-  return sharp(data, { raw, animated: frames > 1, limitInputPixels: false });
-}
-
-async function toPixels(image: Sharp, phase: Phase, task: RenderTask): Promise<Pixels> {
-  const raw = image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-  const { data, info } = await settle(raw, phase, task);
-  const frames = info.pages ?? 1;
-  return {
-    data,
-    width: info.width,
-    height: info.pageHeight ?? info.height,
-    channels: info.channels,
-    frames,
-  };
-}
-
-async function encode(
-  image: Sharp,
-  plan: ImagePlan,
-  timing: Timing | undefined,
-  phase: Phase,
-  task: RenderTask,
-): Promise<RenderedFile> {
-  const { quality, animated } = plan;
-  const format = imageFormats[plan.format];
-  const encoded = format.encode(image, {
-    quality,
-    pixels: plan.resultPixels,
-    timing: animated ? timing : undefined,
-  });
-  const { data, info } = await settle(encoded.toUint8Array(), phase, task);
-  return { data, width: info.width, height: info.pageHeight ?? info.height };
-}
-
-/** Does something to every frame by itself. */
-async function eachFrame(pixels: Pixels, change: (frame: Sharp) => Sharp, task: RenderTask): Promise<Pixels> {
-  const changed: Pixels[] = [];
-  for (let index = 0; index < pixels.frames; index++) {
-    changed.push(await toPixels(change(open(frameOf(pixels, index))), 'afterwards', task));
-  }
-  const [first] = changed;
-  if (first === undefined) throw new Error('an animation without frames');
-  return { ...first, data: Buffer.concat(changed.map(({ data }) => data)), frames: changed.length };
-}
-
-function frameOf(pixels: Pixels, index: number): Pixels {
-  const bytes = pixels.width * pixels.height * pixels.channels;
-  return { ...pixels, data: pixels.data.subarray(index * bytes, (index + 1) * bytes), frames: 1 };
-}
-
-function firstFrame(pixels: Pixels): Pixels {
-  return pixels.frames === 1 ? pixels : frameOf(pixels, 0);
-}
-
-function phase(pixels: Pixels | undefined): Phase {
-  return pixels === undefined ? 'decoding' : 'afterwards';
-}
-
-/** Waits for a pass of sharp, gives its failure a meaning, and shows that the task is alive. */
-async function settle<T>(pass: Promise<T>, phase: Phase, { header, beat }: RenderTask): Promise<T> {
-  try {
-    return await pass;
-  } catch (error) {
-    throw decoderProblem(error, phase, labelOf(header.mediaType));
-  } finally {
-    Atomics.add(beat, 0, 1);
-  }
-}
-
-function labelOf(mediaType: string): string {
-  return Object.values(imageFormats).find((format) => format.mediaType === mediaType)?.label ?? 'TIFF';
 }

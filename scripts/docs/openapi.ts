@@ -14,7 +14,11 @@ export async function openApiDocument(): Promise<string> {
     store: unused,
     images: unused,
     videos: unused,
+    sources: unused,
+    uploads: unused,
+    cache: unused,
     presets: new Map(),
+    fallback: undefined,
     version: '1',
     leaving: new AbortController().signal,
   };

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { imageOutputSchema } from '../../src/operations/image.ts';
+import { imageSetSchema } from '../../src/operations/image-set.ts';
 import { describeOperations } from '../../src/operations/reference.ts';
 import type { OperationReference } from '../../src/operations/reference.ts';
 import { fieldsTable, GENERATED } from './markdown.ts';
@@ -9,6 +10,7 @@ import { fieldsTable, GENERATED } from './markdown.ts';
 export function operationsPage(): string {
   const { image, video } = describeOperations();
   const output = z.toJSONSchema(imageOutputSchema, { io: 'input', unrepresentable: 'any' });
+  const set = z.toJSONSchema(imageSetSchema, { io: 'input', unrepresentable: 'any' });
   return `${GENERATED}
 # Operations
 
@@ -22,6 +24,14 @@ short form, and the steps run in the order of this page.
 ${fieldsTable(output as Parameters<typeof fieldsTable>[0])}
 
 ${image.map(section).join('\n')}
+## Sets of images
+
+An output of type \`imageSet\` makes one picture in several widths and formats, from one decode. The job has them in \`files\`, with a
+\`srcset\` for each format and the \`html\` of a \`<picture>\`. \`POST /v1/images/set?widths=320,640&formats=webp,jpeg\` makes them at once, as
+multipart/mixed or, for \`Accept: application/zip\`, as a ZIP.
+
+${fieldsTable(set as Parameters<typeof fieldsTable>[0])}
+
 ## Videos
 
 Each is an output \`{ "type": "name", … }\` of a recipe. The parameters of \`transcode\` are those of \`POST /v1/videos?…\` too.

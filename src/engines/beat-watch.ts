@@ -23,3 +23,8 @@ export function watchBeat(beat: Int32Array, deadlineMs: number, onStandstill: ()
   }, deadlineMs / LOOKS);
   return () => clearInterval(timer);
 }
+
+/** Over shared memory, so that a thread's progress is seen while it works. */
+export function newBeat(): Int32Array<SharedArrayBuffer> {
+  return new Int32Array(new SharedArrayBuffer(4));
+}

@@ -3,58 +3,40 @@
 import { fileURLToPath } from 'node:url';
 import { isMarkedAsUntransferable } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { HintBus, ImageEngine, Rendering } from '../contracts.ts';
+import type { ImageEngine, Rendering } from '../contracts.ts';
 import { fingerprint, isMarked } from '../lib/fingerprint.ts';
 import { decodedFrames, readImageHeader, screen } from '../lib/image-header.ts';
 import type { ImageOutput } from '../operations/image.ts';
+import { headerFacts, isInHeader } from '../operations/image-facts.ts';
+import type { FactName, ImageFacts } from '../operations/image-facts.ts';
 import { planImage } from '../operations/image-plan.ts';
 import { Problem } from '../problems.ts';
-import { watchBeat } from './beat-watch.ts';
-import { renderingOf } from './image-task.ts';
-import type { RenderAnswer, RenderTask, ThreadSettings } from './image-task.ts';
+import { abortable } from './abortable.ts';
+import { newBeat, watchBeat } from './beat-watch.ts';
+import type { ImagePoolOptions } from './image-pool-options.ts';
+import { screenAssets } from './image-assets.ts';
+import { factsOf, renderingOf } from './image-task.ts';
+import type { ImageTask, RenderTask, TaskAnswer, TaskResult, ThreadSettings } from './image-task.ts';
 import { leaving, overloaded, overran, quarantined } from './pool-problems.ts';
 import { Quarantine } from './quarantine.ts';
 import { WaitingLine } from './waiting-line.ts';
 import type { Waiting } from './waiting-line.ts';
+import { WorkPace } from './work-pace.ts';
 
-export interface ImagePoolOptions {
-  readonly threads: number;
-  /** Images that may wait for a thread. Patient ones (of jobs) wait beside them and are not counted. */
-  readonly queue: number;
-  /** Of a source and of a rendition: width × height × frames. */
-  readonly maxPixels: number;
-  readonly maxFrames: number;
-  /** Decoded bytes of all images in work: width × height × 4 × frames. */
-  readonly memoryBytes: number;
-  /** A pass of sharp that takes longer costs the process. */
-  readonly deadlineSeconds: number;
-  /** Quarantined sources are told to, and heard of from, the other processes. */
-  readonly hints?: HintBus;
-  /** Called once: a thread is stuck in native code, which nothing can stop. The process must be replaced. */
-  readonly onOverrun: () => void;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
-  readonly log?: PoolLog;
-  /** The thread's file, for tests. */
-  readonly entry?: URL;
-}
-
-/** What of pino is needed. */
-export interface PoolLog {
-  error(details: object, message: string): void;
-}
+export type { ImagePoolOptions };
 
 interface Work extends Waiting {
-  readonly task: RenderTask;
+  readonly task: ImageTask;
+  /** The thread's function for it. */
+  readonly name: 'default' | 'inspect';
   readonly memoryBytes: number;
   readonly queuedAt: number;
-  readonly resolve: (rendering: Rendering) => void;
+  /** Milliseconds waited and worked. */
+  readonly resolve: (result: TaskResult, queueMs: number, processMs: number) => void;
   readonly reject: (reason: unknown) => void;
 }
 
 const ENTRY = new URL('../../workers/image.ts', import.meta.url);
-/** The newest image's share of the mean time, from which `Retry-After` is estimated. */
-const WEIGHT = 0.1;
 
 /** Its threads start at once and stay. */
 export function createImagePool(options: ImagePoolOptions): ImageEngine {
@@ -63,27 +45,27 @@ export function createImagePool(options: ImagePoolOptions): ImageEngine {
 
 class ImagePool implements ImageEngine {
   readonly #options: ImagePoolOptions;
-  readonly #threads: Piscina<RenderTask, RenderAnswer>;
+  readonly #threads: Piscina<ImageTask, TaskAnswer>;
   readonly #quarantine: Quarantine;
   readonly #waiting = new WaitingLine<Work>();
   readonly #running = new Set<Work>();
   /** Those of the running that will not end. */
   readonly #stuck = new Set<Work>();
   #memoryBytes = 0;
-  #meanMs = 100;
+  readonly #pace = new WorkPace();
   #condemned = false;
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(options: ImagePoolOptions) {
     this.#options = options;
-    const { threads, maxPixels, entry = ENTRY } = options;
+    const { threads, maxPixels, allowSvg = false, entry = ENTRY } = options;
     this.#threads = new Piscina({
       filename: fileURLToPath(entry),
       minThreads: threads,
       maxThreads: threads,
       recordTiming: false,
-      workerData: { maxPixels } satisfies ThreadSettings,
+      workerData: { maxPixels, allowSvg } satisfies ThreadSettings,
     });
     this.#threads.on('error', (error: unknown) => this.#threadFailed(error));
     this.#quarantine = new Quarantine({
@@ -99,56 +81,83 @@ class ImagePool implements ImageEngine {
     // Work may wait although a thread is free: for memory.
     if (this.#waiting.length === 0 && this.#running.size < threads) return;
     if (this.#waiting.impatient < queue) return;
-    throw overloaded(queue, this.#retryAfter());
+    throw overloaded(queue, this.#pace.retryAfter(this.#waiting.length, threads));
   }
 
   load(): { running: number; waiting: number; threads: number } {
-    return {
-      running: this.#running.size,
-      waiting: this.#waiting.length,
-      threads: this.#options.threads,
-    };
+    return { running: this.#running.size, waiting: this.#waiting.length, threads: this.#options.threads };
   }
 
   async render(
     source: Uint8Array<ArrayBuffer>,
     outputs: readonly ImageOutput[],
-    { signal, patient = false }: { signal?: AbortSignal; patient?: boolean } = {},
+    options: NonNullable<Parameters<ImageEngine['render']>[2]> = {},
   ): Promise<Rendering> {
+    const { signal, patient = false, accepted } = options;
+    this.#begin(signal, patient);
+    // All that can be known from the header is decided here: a bad image costs no thread and does not wait.
+    const header = readImageHeader(source, this.#options);
+    screen(header, this.#options);
+    const plans = outputs.map((output) => planImage(output, header, this.#options, accepted));
+    const frames = plans.some(({ animated }) => animated) ? decodedFrames(header) : 1;
+    const pixels = Math.max(header.width * header.height * frames, ...plans.map((plan) => plan.peakPixels));
+    const { assets, pixels: more } = screenAssets(outputs, options.assets, this.#options);
+    const task: RenderTask = { source, header, plans, assets, beat: newBeat() };
+    const about = { pixels: pixels + more, signal, patient };
+    return this.#work(task, 'default', about, (result, queueMs, processMs) =>
+      renderingOf(task, result, queueMs, processMs),
+    );
+  }
+
+  async inspect(
+    source: Uint8Array<ArrayBuffer>,
+    fields: readonly FactName[],
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<ImageFacts> {
+    const header = readImageHeader(source, this.#options);
+    const known = headerFacts(header, source.byteLength, fields);
+    if (fields.every(isInHeader)) return known;
+    this.#begin(signal, false);
+    screen(header, this.#options);
+    const pixels = header.width * header.height;
+    const task = { source, header, fields, beat: newBeat() };
+    return this.#work(task, 'inspect', { pixels, signal, patient: false }, (result) =>
+      Object.assign(known, factsOf(result)),
+    );
+  }
+
+  #begin(signal: AbortSignal | undefined, patient: boolean): void {
     signal?.throwIfAborted();
     if (!patient) this.admit();
     else if (this.#closing !== undefined) throw leaving();
-    // All that can be known from the header is decided here: a bad image costs no thread and does not wait.
-    const header = readImageHeader(source);
-    screen(header, this.#options);
-    const plans = outputs.map((output) => planImage(output, header, this.#options));
-    this.#refuseQuarantined(source);
+  }
 
-    const { promise, resolve, reject } = Promise.withResolvers<Rendering>();
-    const frames = plans.some(({ animated }) => animated) ? decodedFrames(header) : 1;
-    const pixels = Math.max(header.width * header.height * frames, ...plans.map((plan) => plan.peakPixels));
+  /** Has a thread do a task, in its turn. */
+  #work<T>(
+    task: ImageTask,
+    name: Work['name'],
+    about: { pixels: number; signal: AbortSignal | undefined; patient: boolean },
+    read: (...result: Parameters<Work['resolve']>) => T,
+  ): Promise<T> {
+    const { pixels, signal, patient } = about;
+    this.#refuseQuarantined(task.source);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
     const work: Work = {
-      task: { source, header, plans, beat: new Int32Array(new SharedArrayBuffer(4)) },
+      task,
+      name,
       memoryBytes: pixels * 4,
       patient,
       queuedAt: performance.now(),
-      resolve,
+      resolve: (...result) => resolve(read(...result)),
       reject,
     };
     this.#waiting.add(work);
     this.#next();
-    if (signal === undefined) return promise;
-    const onAbort = (): void => {
+    return abortable(promise, signal, (reason) => {
       this.#waiting.remove(work);
-      reject(signal.reason);
+      reject(reason);
       this.#next();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await promise;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    });
   }
 
   /** Waits for what runs and what waits, but not for what will never end. */
@@ -201,7 +210,7 @@ class ImagePool implements ImageEngine {
       const answer = await this.#threads.run(
         { ...work.task, source: owned },
         // Piscina derives the type of this list from an overload that @types/node has changed since.
-        { transferList: [owned.buffer] as never },
+        { name: work.name, transferList: [owned.buffer] as never },
       );
       const endedAt = performance.now();
       if (!answer.ok) {
@@ -209,8 +218,8 @@ class ImagePool implements ImageEngine {
           this.#options.log?.error({ bug: answer.bug }, 'an image failed by our mistake');
         throw Problem.fromDocument(answer.problem);
       }
-      this.#meanMs += (endedAt - begunAt - this.#meanMs) * WEIGHT;
-      work.resolve(renderingOf(work.task, answer.images, begunAt - work.queuedAt, endedAt - begunAt));
+      this.#pace.add(endedAt - begunAt);
+      work.resolve(answer, begunAt - work.queuedAt, endedAt - begunAt);
     } catch (error) {
       if (!(error instanceof Problem)) this.#options.log?.error({ err: error }, 'an image thread died');
       work.reject(Problem.from(error));
@@ -281,11 +290,5 @@ class ImagePool implements ImageEngine {
   /** No thread will ever be free again. */
   #isWedged(): boolean {
     return this.#stuck.size >= this.#options.threads;
-  }
-
-  /** Seconds until the queue is probably worked off. */
-  #retryAfter(): number {
-    const ms = ((this.#waiting.length + 1) * this.#meanMs) / this.#options.threads;
-    return Math.min(60, Math.max(1, Math.ceil(ms / 1000)));
   }
 }

@@ -1,10 +1,11 @@
 // A job as clients see it. Fields may be added, never renamed.
 
 import { z } from 'zod';
+import { setMarkup } from '../operations/image-set.ts';
 import { PROBLEMS } from '../problems.ts';
 import type { ProblemCode } from '../problems.ts';
 import { isFinished, JOB_STATUSES } from './job.ts';
-import type { Job } from './job.ts';
+import type { Job, OutputFile } from './job.ts';
 
 const nullable = <T extends z.ZodType>(schema: T) => schema.nullable();
 
@@ -28,6 +29,24 @@ export const outputViewSchema = z.object({
   durationSeconds: nullable(z.number()),
   url: nullable(z.string()).describe('Where its bytes are, once published'),
   decisions: z.array(z.string()).describe('What was decided for it, and why'),
+  files: z
+    .array(
+      z.object({
+        file: z.string(),
+        url: z.string(),
+        mediaType: z.string(),
+        bytes: z.number().int(),
+        width: z.number().int().describe('Pixels'),
+        height: z.number().int().describe('Pixels'),
+      }),
+    )
+    .optional()
+    .describe('Of an output that is several files: each of them; `url` is then a list of them'),
+  srcset: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Of an image set: for each format the value of a `srcset` attribute'),
+  html: z.string().optional().describe('Of an image set: a `<picture>` that shows it'),
 });
 
 export const jobViewSchema = z
@@ -65,6 +84,11 @@ export type JobView = z.output<typeof jobViewSchema>;
 /** Where a client finds a job. */
 export const jobPath = (id: string): string => `/v1/jobs/${id}`;
 
+/** Where the bytes of an output are, or of one of its files. */
+export function outputPath(id: string, name: string, file?: string): string {
+  return `${jobPath(id)}/outputs/${name}${file === undefined ? '' : `/${file}`}`;
+}
+
 /** The public form of a job: no keys of the store, every next address in it. */
 export function viewJob(job: Job): JobView {
   const self = jobPath(job.id);
@@ -83,7 +107,7 @@ export function viewJob(job: Job): JobView {
     attempt: job.attempt,
     priority: job.priority,
     source,
-    outputs: viewOutputs(job, self),
+    outputs: viewOutputs(job),
     problem: job.problem && {
       type: problemType(job.problem.code),
       ...job.problem,
@@ -98,20 +122,33 @@ export function viewJob(job: Job): JobView {
 /** The `type` member of RFC 9457: relative, so that it holds wherever the server stands. */
 export const problemType = (code: ProblemCode): string => `/problems#${code}`;
 
-function viewOutputs(job: Job, self: string): JobView['outputs'] {
-  return Object.entries(job.recipe.outputs).map(([name, { type }]) => {
+/** The files of an output, as clients see them. */
+export function viewFiles(id: string, name: string, files: readonly OutputFile[]) {
+  return files.map((each) => {
+    const { key: _key, ...file } = each;
+    return { ...file, url: outputPath(id, name, file.file) };
+  });
+}
+
+function viewOutputs(job: Job): JobView['outputs'] {
+  return Object.entries(job.recipe.outputs).map(([name, output]) => {
     const result = job.results[name];
+    const urlOf = (file?: string): string => outputPath(job.id, name, file);
     return {
       name,
-      type,
+      type: output.type,
       status: job.status,
       mediaType: result?.mediaType ?? null,
       bytes: result?.bytes ?? null,
       width: result?.width ?? null,
       height: result?.height ?? null,
       durationSeconds: result?.durationSeconds ?? null,
-      url: result ? `${self}/outputs/${name}` : null,
+      url: result ? urlOf() : null,
       decisions: result ? [...result.decisions] : [],
+      ...(result?.files && {
+        files: viewFiles(job.id, name, result.files),
+        ...(output.type === 'imageSet' && setMarkup(result.files, output, urlOf)),
+      }),
     };
   });
 }

@@ -27,12 +27,26 @@ export interface JobSource {
 
 /** One finished output. `key` is where its bytes are in the store. */
 export interface OutputResult {
+  /** Of an output that is several files: all of them. `key` is then a list of them in JSON. */
+  readonly files?: readonly OutputFile[];
   readonly mediaType: string;
   readonly bytes: number;
   readonly width: number | null;
   readonly height: number | null;
   readonly durationSeconds: number | null;
   readonly decisions: readonly string[];
+  readonly key: string;
+}
+
+/** One of several files of an output. */
+export interface OutputFile {
+  /** Its name within the output, such as `320.webp`. */
+  readonly file: string;
+  readonly mediaType: string;
+  readonly bytes: number;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
   readonly key: string;
 }
 

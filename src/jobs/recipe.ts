@@ -3,6 +3,8 @@
 import { z } from 'zod';
 import { imageOutputSchema } from '../operations/image.ts';
 import type { ImageOutput } from '../operations/image.ts';
+import { imageSetSchema, MAX_RENDITIONS } from '../operations/image-set.ts';
+import type { ImageSetOutput } from '../operations/image-set.ts';
 import { videoOutputSchema } from '../operations/video.ts';
 import type { VideoOutput } from '../operations/video.ts';
 import { Problem } from '../problems.ts';
@@ -27,12 +29,31 @@ export const MAX_OUTPUTS = 50;
 
 export const recipeSchema = z.strictObject({
   outputs: z
-    .record(outputName, z.discriminatedUnion('type', [imageOutputSchema, ...videoOutputSchema.options]))
+    .record(
+      outputName,
+      z.discriminatedUnion('type', [imageOutputSchema, imageSetSchema, ...videoOutputSchema.options]),
+    )
     .refine((outputs) => Object.keys(outputs).length > 0, 'at least one output is needed')
-    .refine((outputs) => Object.keys(outputs).length <= MAX_OUTPUTS, `at most ${MAX_OUTPUTS} outputs`),
+    .refine((outputs) => Object.keys(outputs).length <= MAX_OUTPUTS, `at most ${MAX_OUTPUTS} outputs`)
+    .refine(
+      (outputs) => countRenditions(Object.values(outputs)) <= MAX_RENDITIONS,
+      `at most ${MAX_RENDITIONS} images, each width in each format of a set counted`,
+    ),
 });
 export type Recipe = z.output<typeof recipeSchema>;
-export type Output = ImageOutput | VideoOutput;
+export type Output = ImageOutput | ImageSetOutput | VideoOutput;
+
+function countRenditions(outputs: readonly Output[]): number {
+  return outputs.reduce((sum, output) => {
+    if (output.type === 'image') return sum + 1;
+    return output.type === 'imageSet' ? sum + output.widths.length * output.formats.length : sum;
+  }, 0);
+}
+
+/** Whether an output is made of an image, and not of a video. */
+export function isOfImage(output: Output): output is ImageOutput | ImageSetOutput {
+  return output.type === 'image' || output.type === 'imageSet';
+}
 
 /** Image media types that a video output accepts too: FFmpeg reads them as clips. */
 const MOVING_IMAGES = new Set(['image/gif']);
@@ -43,11 +64,11 @@ const MOVING_IMAGES = new Set(['image/gif']);
  */
 export function laneFor(recipe: Recipe, mediaType: string): Lane {
   const entries = Object.entries(recipe.outputs);
-  const images = entries.filter(([, output]) => output.type === 'image').map(([name]) => name);
+  const images = entries.filter(([, output]) => isOfImage(output)).map(([name]) => name);
   if (images.length > 0 && images.length < entries.length) {
     throw new Problem(
       'recipe_invalid',
-      `outputs ${images.join(', ')} are of type "image", the others need a video. Send one job for images and one for videos; a still from a video is of type "thumbnail".`,
+      `outputs ${images.join(', ')} are images, the others need a video. Send one job for images and one for videos; a still from a video is of type "thumbnail".`,
     );
   }
   const lane = images.length > 0 ? 'image' : 'video';
@@ -67,11 +88,11 @@ export function laneFor(recipe: Recipe, mediaType: string): Lane {
   return lane;
 }
 
-export function imageOutputs(recipe: Recipe): Record<string, ImageOutput> {
-  return pick(recipe, (output) => output.type === 'image');
+export function imageOutputs(recipe: Recipe): Record<string, ImageOutput | ImageSetOutput> {
+  return pick(recipe, isOfImage);
 }
 export function videoOutputs(recipe: Recipe): Record<string, VideoOutput> {
-  return pick(recipe, (output) => output.type !== 'image');
+  return pick(recipe, (output) => !isOfImage(output));
 }
 function pick<T extends Output>(recipe: Recipe, wanted: (output: Output) => boolean): Record<string, T> {
   return Object.fromEntries(Object.entries(recipe.outputs).filter(([, output]) => wanted(output))) as Record<

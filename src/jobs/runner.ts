@@ -3,7 +3,6 @@
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { Readable } from 'node:stream';
 import type {
   BlobStore,
   ImageEngine,
@@ -14,8 +13,9 @@ import type {
   VideoEngine,
 } from '../contracts.ts';
 import { Problem } from '../problems.ts';
+import { keepImages, sizeOf, wantedImages } from './image-results.ts';
 import type { Job, Lane, OutputResult } from './job.ts';
-import { imageOutputs, videoOutputs } from './recipe.ts';
+import { videoOutputs } from './recipe.ts';
 
 export interface RunnerOptions {
   readonly store: BlobStore;
@@ -62,7 +62,9 @@ function handler(store: BlobStore, attempt: Attempt): JobHandler {
 /** Removes everything of a finished job but its published results: the source, and what interrupted attempts left. */
 export async function settle(store: BlobStore, job: Job): Promise<void> {
   await store.delete(job.source.key);
-  const published = new Set(Object.values(job.results).map(({ key }) => key));
+  const published = new Set(
+    Object.values(job.results).flatMap(({ key, files = [] }) => [key, ...files.map((file) => file.key)]),
+  );
   for await (const { key } of store.list(resultsOf(job.id))) {
     if (!published.has(key)) await store.delete(key);
   }
@@ -86,14 +88,11 @@ async function renderImages(
   store: BlobStore,
   images: ImageEngine,
 ): Promise<JobResult> {
-  const outputs = Object.entries(imageOutputs(job.recipe));
   await using file = await store.local(job.source.key);
   const source = await readOwn(file.path);
-  const rendering = await images.render(
-    source,
-    outputs.map(([, output]) => output),
-    { signal, patient: true },
-  );
+  const wanted = await wantedImages(job.recipe, () => sizeOf(images, source));
+  const outputs = wanted.flatMap(({ renditions }) => renditions.map(({ output }) => output));
+  const rendering = await images.render(source, outputs, { signal, patient: true });
   progress({
     progress: 0.9,
     source: {
@@ -102,16 +101,8 @@ async function renderImages(
       height: rendering.source.height,
     },
   });
-  const results: Record<string, OutputResult> = {};
-  for (const [index, [name]] of outputs.entries()) {
-    const image = rendering.images[index];
-    if (image === undefined) throw new Error(`the engine made no image for output ${name}`);
-    const { data, mediaType, width, height, decisions } = image;
-    const key = `${prefix}${name}.${mediaType.split('/')[1]}`;
-    await store.put(key, Readable.from([data], { objectMode: false }), { maxBytes: data.length, signal });
-    results[name] = { mediaType, bytes: data.length, width, height, durationSeconds: null, decisions, key };
-  }
-  return { outputs: results, warnings: [] };
+  const shelf = { store, prefix, jobId: job.id, signal };
+  return { outputs: await keepImages(wanted, rendering.images, shelf), warnings: [] };
 }
 
 async function produceVideos(

@@ -2,11 +2,15 @@
 
 import type { BlobStore, JobQueue } from '../contracts.ts';
 import { isFinished } from './job.ts';
+import type { Job } from './job.ts';
 import { removeJob, settle } from './runner.ts';
+import type { Uploads } from './uploads.ts';
 
 export interface SweeperOptions {
   readonly queue: JobQueue;
   readonly store: BlobStore;
+  /** Stored sources, which expire by themselves. */
+  readonly uploads?: Pick<Uploads, 'expire'>;
   /** Milliseconds between two sweeps; each waits between half and the whole of it, so that processes spread out. */
   readonly everyMs: number;
   /** A file without a job is an upload under way until it is so old, in milliseconds. */
@@ -23,30 +27,38 @@ export interface Swept {
 const BATCH = 100;
 
 /** One sweep. Safe in several processes at once: every step may be done twice. */
-export async function sweep({ queue, store, strayAfterMs, now = Date.now }: SweeperOptions): Promise<Swept> {
+export async function sweep(options: SweeperOptions, isClosed: () => boolean = () => false): Promise<Swept> {
+  const { queue, store, uploads, strayAfterMs, now = Date.now } = options;
   let jobs = 0;
   for (;;) {
     const expired = await queue.expired(now(), BATCH);
     for (const { id } of expired) await removeJob(queue, store, id);
     jobs += expired.length;
-    if (expired.length < BATCH) break;
+    if (expired.length < BATCH || isClosed()) break;
   }
   await store.tidy();
-  return { jobs, files: await sweepStrays(queue, store, now() - strayAfterMs) };
+  const expired = (await uploads?.expire(now())) ?? 0;
+  return { jobs, files: expired + (await sweepStrays(queue, store, now() - strayAfterMs, isClosed)) };
 }
 
-async function sweepStrays(queue: JobQueue, store: BlobStore, before: number): Promise<number> {
+async function sweepStrays(
+  queue: JobQueue,
+  store: BlobStore,
+  before: number,
+  isClosed: () => boolean,
+): Promise<number> {
   let files = 0;
   for (const prefix of ['sources/', 'results/']) {
     let lastId: string | undefined;
     for await (const { key, modifiedAt } of store.list(prefix)) {
+      if (isClosed()) return files;
       const id = key.split('/')[1];
       if (modifiedAt > before || id === undefined) continue;
       const job = await queue.get(id);
       if (job === undefined) {
         await store.delete(key);
         files++;
-      } else if (isFinished(job) && id !== lastId) {
+      } else if (isFinished(job) && id !== lastId && !isPublished(job, key)) {
         // Its process died between the commit and the clearing up.
         await settle(store, job);
         lastId = id;
@@ -56,7 +68,13 @@ async function sweepStrays(queue: JobQueue, store: BlobStore, before: number): P
   return files;
 }
 
-/** Sweeps from time to time until closed. */
+function isPublished({ results }: Job, key: string): boolean {
+  return Object.values(results).some(
+    (result) => result.key === key || result.files?.some((file) => file.key === key) === true,
+  );
+}
+
+/** Sweeps from time to time until closed, which also breaks off a sweep under way. */
 export function startSweeper(options: SweeperOptions): { close(): Promise<void> } {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
@@ -65,7 +83,9 @@ export function startSweeper(options: SweeperOptions): { close(): Promise<void> 
     if (closed) return;
     timer = setTimeout(
       () => {
-        running = sweep(options).catch(options.onError).finally(schedule);
+        running = sweep(options, () => closed)
+          .catch(options.onError)
+          .finally(schedule);
       },
       options.everyMs * (0.5 + Math.random() / 2),
     );

@@ -34,7 +34,7 @@ export function ifRangeHolds(header: string | undefined, etag: string): boolean 
 /** `If-None-Match` (RFC 9110 §13.1.2), compared weakly, as it says. */
 export function matchesETag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
-  if (header.trim() === '*') return true;
+  if (header === etag || header.trim() === '*') return true;
   const opaque = etag.replace(/^W\//, '');
   return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === opaque);
 }

@@ -47,3 +47,9 @@ export function parseColour(text: string): Colour {
   const byte = (at: number) => Number.parseInt(digits.slice(at, at + 2), 16);
   return { r: byte(0), g: byte(2), b: byte(4), alpha: digits.length === 8 ? byte(6) / 255 : 1 };
 }
+
+/** Black, white or between. Throws RangeError as `parseColour`. */
+export function isGrey(text: string): boolean {
+  const { r, g, b } = parseColour(text);
+  return r === g && g === b;
+}

@@ -6,6 +6,7 @@ import { readGif } from './image-header/gif.ts';
 import type { HeaderFacts } from './image-header/header-facts.ts';
 import { readJpeg } from './image-header/jpeg.ts';
 import { readPng } from './image-header/png.ts';
+import { readSvg } from './image-header/svg.ts';
 import { readTiff } from './image-header/tiff.ts';
 import { readWebp } from './image-header/webp.ts';
 import { describeSupported, sniff } from './media-type.ts';
@@ -16,7 +17,9 @@ const READERS = {
   'image/webp': readWebp,
   'image/gif': readGif,
   'image/avif': readAvif,
+  'image/heic': readAvif,
   'image/tiff': readTiff,
+  'image/svg+xml': readSvg,
 } as const satisfies Record<string, (view: DataView) => HeaderFacts>;
 
 /** The types that may go to the decoder. */
@@ -24,7 +27,7 @@ export type DecodableType = keyof typeof READERS;
 
 export interface ImageHeader {
   readonly mediaType: DecodableType;
-  /** Pixels as shown: after the EXIF orientation, or AVIF's own. */
+  /** Pixels as shown: after the EXIF orientation, or that of AVIF and HEIC. */
   readonly width: number;
   readonly height: number;
   /** How often the file has a whole picture; only those of GIF and WebP are all decoded. */
@@ -35,27 +38,30 @@ export interface ImageHeader {
   readonly orientation: number;
   /** Scans of a JPEG that needs every one of them; 1 for all others. */
   readonly scans: number;
+  /** Red, green and blue of 16 bits each, with a colour profile: the decoder has a way of its own with them. */
+  readonly deepProfile?: boolean;
 }
 
 /** What we know of those that are recognised but not decoded. */
 const REFUSED: Readonly<Record<string, string>> = {
   'image/svg+xml':
     'The file is SVG, a program more than a picture, and is not accepted. Send it as PNG or WebP.',
-  'image/heic':
-    'The file is HEIC, which this server cannot decode. Send it as JPEG (an iPhone does so under Settings › Camera › Formats › Most Compatible).',
   'image/jxl': 'The file is JPEG XL, which this server cannot decode. Send it as JPEG, PNG, WebP or AVIF.',
 };
 
 /**
  * Reads the header without decoding anything, in time that grows at most with the number of bytes (GIF, WebP,
- * progressive JPEG), for most files in microseconds. Throws Problem: `file_missing`, `media_type_unsupported`,
+ * progressive JPEG, SVG), for most files in microseconds. SVG only where that is allowed. Throws Problem: `file_missing`, `media_type_unsupported`,
  * `image_unreadable`; nothing else, whatever the bytes are.
  */
-export function readImageHeader(bytes: Uint8Array): ImageHeader {
+export function readImageHeader(
+  bytes: Uint8Array,
+  { allowSvg = false }: { readonly allowSvg?: boolean } = {},
+): ImageHeader {
   if (bytes.byteLength === 0) throw new Problem('file_missing', 'The file is empty.');
   const found = sniff(bytes);
   const mediaType = found?.mediaType ?? '';
-  if (found === undefined || !isDecodable(mediaType)) {
+  if (found === undefined || !isDecodable(mediaType) || (mediaType === 'image/svg+xml' && !allowSvg)) {
     throw new Problem('media_type_unsupported', REFUSED[mediaType] ?? refusal(mediaType));
   }
   try {

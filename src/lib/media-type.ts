@@ -19,7 +19,7 @@ const TYPES = {
   'image/gif': 'GIF',
   'image/avif': 'AVIF',
   'image/tiff': 'TIFF',
-  'image/heic': undefined,
+  'image/heic': 'HEIC',
   'image/jxl': undefined,
   'image/svg+xml': undefined,
   'video/mp4': 'MP4',

@@ -72,8 +72,11 @@ export const mediaBody = fp(
         else if (!reply.sent) void reply.send(problem);
       });
     });
+    /** Whose connection must end after the answer: the client, or a drain, said so. */
+    const closing = new WeakSet<FastifyRequest>();
     app.addHook('onSend', async (request, reply) => {
       if (request.raw.complete) return;
+      if (!reply.raw.shouldKeepAlive || reply.getHeader('connection') === 'close') closing.add(request);
       // Told to close, Node cuts the socket right after the answer, and unread bytes make a reset of that.
       void reply.removeHeader('connection');
       reply.raw.shouldKeepAlive = true;
@@ -89,7 +92,10 @@ export const mediaBody = fp(
         clearTimeout(timer);
         socket.off('close', stop);
       };
-      request.raw.once('end', stop);
+      request.raw.once('end', () => {
+        stop();
+        if (closing.has(request)) socket.end();
+      });
       socket.once('close', stop);
     });
   },
@@ -122,6 +128,13 @@ async function receiveForm<T>(request: FastifyRequest, intake: FileIntake<T>): P
         throw multipartProblem(error);
       });
       if (done === true || part === undefined) break;
+      // The parser lets such parts through, whatever its types say.
+      if ((part.fieldname as string | undefined) === undefined) {
+        throw new Problem(
+          'malformed_multipart',
+          'A part of the form has no name. Send the file in the part "file".',
+        );
+      }
       if (part.type === 'field') {
         addField(fields, part, intake.fieldNames);
       } else if (part.fieldname === 'file') {

@@ -123,7 +123,10 @@ export function onFrameworkError(error: FastifyError, _request: FastifyRequest, 
 
 /** Fastify's `clientErrorHandler`: bytes that are not HTTP at all. There is no reply object yet. */
 export function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // In the middle of an answer, ours would become part of its body.
+  // oxlint-disable-next-line no-underscore-dangle -- Node's own handler looks there, and there is no other place.
+  const answer = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage;
+  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent === true) {
     socket.destroy();
     return;
   }

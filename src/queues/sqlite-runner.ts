@@ -23,6 +23,8 @@ interface RunnerOptions {
   readonly writer: SqliteWriter;
   readonly leaseSeconds: number;
   readonly log: QueueLog;
+  /** Aborted when the process begins to leave: no further job is taken from then on. */
+  readonly leaving?: AbortSignal | undefined;
   /** Tells everyone that jobs changed; `freed` is the lane that has a job or a place more. */
   readonly announce: (jobs: readonly Job[], freed?: Lane) => void;
 }
@@ -38,6 +40,8 @@ interface LaneWork {
 
 /** Milliseconds that a handler gets to stop after its signal aborted with `handed_back`. */
 const GRACE = 2000;
+/** Milliseconds without a look at the queue after which this process was away; looks are a third of a second apart. */
+const LONG_PAUSE = 2000;
 /** Milliseconds before an end that could not be written (disk full) is written again. */
 const REWRITE = 1000;
 /**
@@ -55,6 +59,8 @@ export class SqliteRunner {
   readonly #stopped = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
   #stopping = false;
+  /** When this process last looked for work, in milliseconds since 1970. */
+  #lookedAt = Date.now();
   /** The claim failed: said once, not three times a second. */
   #complained = false;
 
@@ -73,7 +79,7 @@ export class SqliteRunner {
   /** Looks for jobs to take; of all lanes if none is named. Cheap where there is none. */
   pump(only?: Lane): void {
     for (const work of this.#lanes.values()) {
-      if (this.#stopping || (only !== undefined && work.lane !== only)) continue;
+      if (this.#isLeaving || (only !== undefined && work.lane !== only)) continue;
       work.again = true;
       work.pumping ??= this.#pump(work).finally(() => {
         work.pumping = undefined;
@@ -118,7 +124,8 @@ export class SqliteRunner {
   async #pump(work: LaneWork): Promise<void> {
     const { lane, concurrency } = work;
     try {
-      while (work.again && !this.#stopping) {
+      await this.#comeBack();
+      while (work.again && !this.#isLeaving) {
         work.again = false;
         if (!this.#options.ledger.hasWork(lane, concurrency)) continue;
         await this.#claim(work);
@@ -128,6 +135,24 @@ export class SqliteRunner {
       if (!this.#complained) this.#options.log.error({ err: error, lane }, 'no job can be taken at present');
       this.#complained = true;
     }
+  }
+
+  get #isLeaving(): boolean {
+    return this.#stopping || this.#options.leaving?.aborted === true;
+  }
+
+  /**
+   * After a pause of this process or of the whole machine (sleep, SIGSTOP) every lease looks run out, our own too. Who
+   * is alive shows it first; then what is still run out is taken over.
+   */
+  async #comeBack(): Promise<void> {
+    const beat = (this.#options.leaseSeconds * 1000) / 3;
+    const away = Date.now() - this.#lookedAt;
+    this.#lookedAt = Date.now();
+    if (away < Math.max(2 * beat, LONG_PAUSE)) return;
+    await this.#beat();
+    await delay(beat, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+    this.#lookedAt = Date.now();
   }
 
   async #claim(work: LaneWork): Promise<void> {

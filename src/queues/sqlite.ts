@@ -27,6 +27,8 @@ export interface SqliteQueueOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly log?: QueueLog;
+  /** Aborted when the process begins to leave: it takes no further job, and ends those that it has. */
+  readonly leaving?: AbortSignal;
   /** Between looks at the database: what a lost hint costs at most. 300 if not said; a look takes 6 µs. */
   readonly pollMilliseconds?: number;
 }
@@ -74,6 +76,7 @@ class SqliteQueue implements JobQueue {
       ledger: this.#ledger,
       writer: this.#writer,
       leaseSeconds: options.leaseSeconds,
+      leaving: options.leaving,
       log: this.#log,
       announce: (jobs, freed) => this.#announce(jobs, freed),
     });

@@ -4,8 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Transform } from 'node:stream';
 import type { Readable } from 'node:stream';
 import type { BlobStore, JobQueue, VideoEngine } from '../contracts.ts';
+import type { Job, Lane } from '../jobs/job.ts';
 import { jobPath, viewJob } from '../jobs/job-view.ts';
-import { laneFor } from '../jobs/recipe.ts';
+import { isOfImage, laneFor } from '../jobs/recipe.ts';
 import type { Recipe } from '../jobs/recipe.ts';
 import { detach } from '../lib/detach.ts';
 import { newId } from '../lib/id.ts';
@@ -41,7 +42,7 @@ export async function admitJob(request: FastifyRequest, { queue, store, limits }
     );
   }
   const free = await store.free();
-  if (free !== undefined && free < (contentLength(request) ?? 0)) {
+  if (free !== undefined && free <= (contentLength(request) ?? 0)) {
     throw new Problem('storage_full', 'The server has no room for this upload. Nothing was kept.');
   }
 }
@@ -92,6 +93,8 @@ export async function acceptJob(
     },
     undo: () => store.delete(key),
   });
+  let job: Job;
+  let lane: Lane;
   try {
     const order = options.orderFrom(fields);
     if (order === undefined)
@@ -99,7 +102,7 @@ export async function acceptJob(
         'invalid_request',
         'Say what to make of the file: send `recipe` (JSON) or `preset` (a name) in the form.',
       );
-    const lane = laneFor(order.recipe, result.mediaType);
+    lane = laneFor(order.recipe, result.mediaType);
     if (lane === 'video') await admitVideo(intake);
     if (lane === 'image' && result.bytes > limits.imageMaxBytes) {
       throw new Problem(
@@ -107,7 +110,7 @@ export async function acceptJob(
         `Images may have at most ${limits.imageMaxBytes} bytes; this one has ${result.bytes}.`,
       );
     }
-    const job = await queue.add({
+    job = await queue.add({
       id,
       lane,
       recipe: order.recipe,
@@ -115,23 +118,24 @@ export async function acceptJob(
       ...(order.priority !== undefined && { priority: order.priority }),
       ...(order.metadata !== undefined && { metadata: order.metadata }),
     });
-    request.log.info({ jobId: job.id, lane, bytes: result.bytes, mediaType: result.mediaType }, 'accepted');
-    return reply
-      .code(202)
-      .header('location', jobPath(job.id))
-      .header('cache-control', 'no-store')
-      .send(viewJob(job));
   } catch (error) {
     await store.delete(key);
     throw error;
   }
+  // From here on the file is the job's.
+  request.log.info({ jobId: job.id, lane, bytes: result.bytes, mediaType: result.mediaType }, 'accepted');
+  return reply
+    .code(202)
+    .header('location', jobPath(job.id))
+    .header('cache-control', 'no-store')
+    .send(viewJob(job));
 }
 
 function isImageOrder(recipe: Recipe): boolean {
-  return Object.values(recipe.outputs).every(({ type }) => type === 'image');
+  return Object.values(recipe.outputs).every(isOfImage);
 }
 
-function storable(file: Readable, sniffer: Transform): Readable {
+export function storable(file: Readable, sniffer: Transform): Readable {
   const body = detach(file);
   body.once('error', (error) => sniffer.destroy(error));
   sniffer.once('close', () => body.destroy());
@@ -139,7 +143,7 @@ function storable(file: Readable, sniffer: Transform): Readable {
 }
 
 /** Passes bytes through; refuses after the first few kilobytes what the server cannot work with, instead of after the last gigabyte. */
-function sniffing(check: (mediaType: string) => void): Transform & { mediaType(): string } {
+export function sniffing(check: (mediaType: string) => void): Transform & { mediaType(): string } {
   let head = Buffer.alloc(0);
   let found: string | undefined;
   const judge = (): void => {

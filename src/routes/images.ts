@@ -1,50 +1,31 @@
 // POST /v1/images: an image in, a rendition out, at once; or a job, if the client prefers.
 
-import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { hash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { ImageEngine } from '../contracts.ts';
 import { jobViewSchema } from '../jobs/job-view.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
-import { incomplete } from '../lib/detach.ts';
-import { OwnBytes } from '../lib/own-bytes.ts';
 import { parsePrefer } from '../lib/prefer.ts';
 import { imageOutputFromQuery, imageQuerySchema } from '../operations/image.ts';
-import { contentLength, mediaBody, receiveFile, tooLarge } from '../plugins/media-body.ts';
+import { acceptedFormats, isNegotiated } from '../operations/negotiation.ts';
+import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
-import { Problem } from '../problems.ts';
 import { acceptJob, admitJob } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
+import { clientGone } from './image-intake.ts';
+import type { ImageIntake } from './image-intake.ts';
 
 export interface ImageRoutesOptions {
   readonly images: ImageEngine;
   readonly jobs: JobIntake;
   readonly body: MediaBodyOptions;
-  readonly maxBytes: number;
-  /** Images that may be in memory before they have a thread: bodies that arrive, and those that wait. */
-  readonly maxWaiting: number;
+  readonly intake: ImageIntake;
 }
 
 export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app, options) => {
-  const { images, jobs, maxBytes, maxWaiting } = options;
+  const { images, jobs, intake } = options;
   await app.register(mediaBody, options.body);
-  let arriving = 0;
-
-  const readImage = async (request: FastifyRequest) => {
-    arriving++;
-    try {
-      return await receiveFile(request, {
-        maxBytes,
-        fieldNames: [],
-        take: async (file, name) => ({ bytes: await collect(file, contentLength(request), maxBytes), name }),
-        undo: async () => undefined,
-      });
-    } finally {
-      arriving--;
-    }
-  };
 
   app.post(
     '/v1/images',
@@ -58,15 +39,11 @@ export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app
         consumes: ['multipart/form-data', 'application/octet-stream', 'image/*'],
         response: { 200: z.any().describe('The rendition'), 202: jobViewSchema },
       },
-      onRequest: async (request) => {
+      onRequest: async (request, reply) => {
+        // Before anything can fail: a cache must not take a refusal of one client for that of another.
+        if (isNegotiated(request.query)) void reply.header('vary', 'Accept');
         if (parsePrefer(request.headers.prefer).respondAsync) return admitJob(request, jobs);
-        images.admit();
-        if (arriving + images.load().waiting > maxWaiting) {
-          throw new Problem(
-            'overloaded',
-            'All image threads are busy, and as many images as may wait are waiting.',
-          );
-        }
+        intake.admit();
       },
     },
     async (request, reply) => {
@@ -79,20 +56,20 @@ export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app
         });
       }
       const begun = performance.now();
-      const { result } = await readImage(request);
+      const { bytes, name } = await intake.read(request);
       const uploadMs = performance.now() - begun;
-      // The request's own signal aborts once its body is read, so the answer's socket is watched.
-      const gone = new AbortController();
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) gone.abort(new Problem('upload_incomplete', 'The client left.'));
+      const rendering = await images.render(bytes, [output], {
+        signal: clientGone(reply),
+        accepted: acceptedFormats(request.headers.accept, output),
       });
-      const rendering = await images.render(result.bytes, [output], { signal: gone.signal });
       const [image] = rendering.images;
       if (image === undefined) throw new Error('the image engine answered without an image');
-      if (result.name !== null)
-        void reply.header('content-disposition', contentDisposition(renamed(result.name, image.mediaType)));
+      if (name !== null)
+        void reply.header('content-disposition', contentDisposition(renamed(name, image.mediaType)));
       if (image.decisions.length > 0)
         void reply.header('mediamill-decisions', image.decisions.map(encodeURI).join(', '));
+      if (image.fits !== undefined)
+        void reply.header('mediamill-max-bytes', image.fits ? 'reached' : 'unreachable');
       return reply
         .header('content-type', image.mediaType)
         .header('content-length', image.data.byteLength)
@@ -107,34 +84,6 @@ export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app
     },
   );
 };
-
-/** All bytes of a stream in an ArrayBuffer of their own. Lets go of the stream instead of destroying it. */
-function collect(
-  stream: Readable,
-  expected: number | undefined,
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new OwnBytes(expected, maxBytes);
-  return new Promise((resolve, reject) => {
-    const settle = (end: () => void): void => {
-      stream.off('data', onData).off('end', onEnd).off('close', onBroken);
-      end();
-    };
-    const onData = (chunk: Uint8Array): void => {
-      if (bytes.length + chunk.length > maxBytes) {
-        stream.pause();
-        settle(() => reject(tooLarge(maxBytes)));
-      } else {
-        bytes.push(chunk);
-      }
-    };
-    const onEnd = (): void => settle(() => resolve(bytes.take()));
-    const onBroken = (error?: unknown): void => settle(() => reject(incomplete(error)));
-    stream.on('data', onData).once('end', onEnd).once('close', onBroken).once('error', onBroken);
-    // Broken before we came: no event will tell us any more.
-    if (stream.destroyed) onBroken(stream.errored ?? undefined);
-  });
-}
 
 function renamed(name: string, mediaType: string): string {
   const extension = mediaType.split('/')[1]?.replace('jpeg', 'jpg') ?? 'bin';

@@ -79,6 +79,7 @@ export const operationRoutes: FastifyPluginAsyncZod<OperationRoutesOptions> = as
       links: {
         images: '/v1/images',
         videos: '/v1/videos',
+        uploads: '/v1/uploads',
         jobs: '/v1/jobs',
         operations: '/v1/operations',
         openapi: '/openapi.json',

@@ -1,10 +1,8 @@
 // BlobStore in a folder. Published by rename, durable by fsync, never half-written.
 
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { mkdir, open, opendir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { Transform } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Blob, BlobStore, ByteRange, LocalFile } from '../contracts.ts';
@@ -15,6 +13,8 @@ const SIGN_OF_LIFE_MS = 10_000;
 const DEAD_AFTER_MS = 120_000;
 /** Room kept free for the database and for what is already under way. */
 const RESERVE_BYTES = 64 * 1024 * 1024;
+/** How often a body that is being stored looks at it. */
+const CHECK_EVERY_BYTES = 16 * 1024 * 1024;
 
 export interface DiskStoreOptions {
   /** Absolute path; made if missing. Everything stays on this one file system, so that a rename publishes. */
@@ -32,11 +32,19 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
   await mkdir(own, { recursive: true });
   const alive = setInterval(() => {
     const now = new Date();
-    utimes(own, now, now).catch(() => undefined); // a missing sign of life is noticed where it matters
+    // Gone if this process was paused so long that another one took it for dead.
+    utimes(own, now, now)
+      .catch(() => mkdir(own, { recursive: true }))
+      .catch(() => undefined); // a missing sign of life is noticed where it matters
   }, SIGN_OF_LIFE_MS);
 
   const pathOf = (key: string): string => join(blobs, ...keyParts(key));
   const unfinished = (): string => join(own, randomUUID());
+
+  const free = async (): Promise<number> => {
+    const { bavail, bsize } = await statfs(root);
+    return Math.max(0, bavail * bsize - RESERVE_BYTES);
+  };
 
   async function publish(key: string, path: string): Promise<Blob> {
     const target = pathOf(key);
@@ -53,13 +61,16 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
       pathOf(key); // a wrong key must fail before the first byte
       const path = unfinished();
       try {
+        // A body that breaks before the pipeline listens must not end the process; the pipeline will tell of it.
+        body.once('error', () => undefined);
+        await mkdir(own, { recursive: true });
+        // Opened before, not by the stream: one that is destroyed while it opens would leave the file behind our removal.
+        const file = await open(path, 'wx');
         await pipeline(
           body,
-          limitBytes(maxBytes),
-          createWriteStream(path, { flags: 'wx', highWaterMark: 1 << 20 }),
-          {
-            ...(signal && { signal }),
-          },
+          (source: AsyncIterable<Uint8Array>) => limited(source, maxBytes, free),
+          file.createWriteStream({ highWaterMark: 1 << 20 }),
+          { ...(signal && { signal }) },
         );
         return await publish(key, path);
       } catch (error) {
@@ -109,10 +120,7 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
       return handle(path, () => rm(path, { recursive: true, force: true, maxRetries: 3 }));
     },
 
-    async free() {
-      const { bavail, bsize } = await statfs(root);
-      return Math.max(0, bavail * bsize - RESERVE_BYTES);
-    },
+    free,
 
     async tidy(dead) {
       if (dead !== undefined) {
@@ -138,21 +146,29 @@ function handle(path: string, dispose: () => Promise<void>): LocalFile {
   return { path, [Symbol.asyncDispose]: dispose };
 }
 
-function limitBytes(maxBytes: number): Transform {
+/** Ends a body past its limit, and one that would eat the reserve: many at once, or of unknown length, pass a check before. */
+async function* limited(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  free: () => Promise<number>,
+): AsyncGenerator<Uint8Array> {
   let seen = 0;
-  return new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      seen += chunk.length;
-      if (seen > maxBytes)
-        done(
-          new Problem(
-            'payload_too_large',
-            `The upload is larger than the ${maxBytes} bytes that are allowed.`,
-          ),
-        );
-      else done(null, chunk);
-    },
-  });
+  let checked = 0;
+  for await (const chunk of body) {
+    seen += chunk.length;
+    if (seen > maxBytes) {
+      throw new Problem(
+        'payload_too_large',
+        `The upload is larger than the ${maxBytes} bytes that are allowed.`,
+      );
+    }
+    if (seen - checked >= CHECK_EVERY_BYTES) {
+      checked = seen;
+      if ((await free()) === 0)
+        throw new Problem('storage_full', 'The server has run out of room. Nothing was kept.');
+    }
+    yield chunk;
+  }
 }
 
 async function* walk(path: string, key: string): AsyncIterable<Blob> {

@@ -35,8 +35,9 @@ export async function renderOne(
   pool: ImageEngine,
   source: Uint8Array,
   wish: OutputWish,
+  options?: Parameters<ImageEngine['render']>[2],
 ): Promise<RenderedImage> {
-  const { images } = await pool.render(own(source), [output(wish)]);
+  const { images } = await pool.render(own(source), [output(wish)], options);
   if (images[0] === undefined) throw new Error('no rendition');
   return images[0];
 }

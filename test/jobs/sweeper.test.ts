@@ -6,6 +6,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { BlobStore, JobQueue } from '../../src/contracts.ts';
 import { recipeSchema } from '../../src/jobs/recipe.ts';
 import { sweep } from '../../src/jobs/sweeper.ts';
+import { createUploads } from '../../src/jobs/uploads.ts';
+import { sourceMark } from '../../src/lib/cache-key.ts';
 import { newId } from '../../src/lib/id.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
@@ -86,6 +88,32 @@ it('removes files of no job, but not the upload that is still becoming one', asy
   expect(await sweepAt(Date.now())).toEqual({ jobs: 0, files: 0 });
   expect(await sweepAt(Date.now() + 2 * HOUR)).toEqual({ jobs: 0, files: 2 });
   expect(await keys()).toEqual([]);
+});
+
+it('removes stored sources whose time has come, and what was made of them', async () => {
+  const id = newId();
+  await put(`uploads/${id}`);
+  const purged: string[] = [];
+  const uploads = createUploads({
+    store,
+    purge: async (source) => void purged.push(source),
+    ttlSeconds: 60,
+  });
+  const sweepAfter = (ms: number) =>
+    sweep({
+      queue,
+      store,
+      uploads,
+      everyMs: 0,
+      strayAfterMs: HOUR,
+      onError: () => undefined,
+      now: () => Date.now() + ms,
+    });
+  expect(await sweepAfter(50_000)).toEqual({ jobs: 0, files: 0 });
+  expect(await store.stat(`uploads/${id}`)).toBeDefined();
+  expect(await sweepAfter(61_000)).toEqual({ jobs: 0, files: 1 });
+  expect(await store.stat(`uploads/${id}`)).toBeUndefined();
+  expect(purged).toEqual([sourceMark(`upload:${id}`)]);
 });
 
 it('clears up after a process that died between the end of a job and its clearing up', async () => {

@@ -181,7 +181,7 @@ describe('what cannot be read', () => {
     ['file_missing', Buffer.alloc(0)],
     ['media_type_unsupported', Buffer.from('#EXTM3U')],
     ['media_type_unsupported', Buffer.from('<svg/>')],
-    ['media_type_unsupported', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1')],
+    ['image_unreadable', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1')],
     ['media_type_unsupported', Buffer.from('\xff\x0a\0\0', 'latin1')],
     ['media_type_unsupported', Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp42', 'latin1')],
     ['image_unreadable', Buffer.from('GIF89a')],
@@ -197,9 +197,7 @@ describe('what cannot be read', () => {
 
   it('tells what to do instead', () => {
     expect(() => readImageHeader(Buffer.from('<svg/>'))).toThrow(/SVG.*PNG/);
-    expect(() => readImageHeader(Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'))).toThrow(
-      /HEIC.*JPEG/,
-    );
+    expect(() => readImageHeader(Buffer.from('\xff\x0a\0\0', 'latin1'))).toThrow(/JPEG XL.*PNG/);
   });
 
   it('is a Problem whatever is cut off, and wherever bits are wrong', async () => {

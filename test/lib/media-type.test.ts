@@ -126,7 +126,7 @@ describe('what is no media', () => {
     expect(describeSupported()).toMatch(
       /^Supported are images \(JPEG, PNG.*videos \(MP4.*sound \(MP3.*\)\.$/,
     );
-    expect(describeSupported()).not.toMatch(/SVG|HEIC|undefined/);
+    expect(describeSupported()).not.toMatch(/SVG|undefined/);
   });
 });
 

@@ -3,6 +3,8 @@
 import { expect, it } from 'vitest';
 import { CheckFailed } from '../../load-tests/check.ts';
 import { image } from '../../load-tests/scenarios/image.ts';
+import { imageCache } from '../../load-tests/scenarios/image-cache.ts';
+import { imageSet } from '../../load-tests/scenarios/image-set.ts';
 import { isolation } from '../../load-tests/scenarios/isolation.ts';
 import { status } from '../../load-tests/scenarios/status.ts';
 import { expectFigures, quickRuns } from './bench.ts';
@@ -16,6 +18,20 @@ it('image', async () => {
     'image CPU cost, as a form',
     'image throughput, as a form',
   ]);
+});
+
+it('image-set', async () => {
+  expectFigures(await runQuick(imageSet), ['image set']);
+});
+
+it('image-cache', async () => {
+  expectFigures(await runQuick(imageCache), ['cached image', 'image not modified']);
+});
+
+it('image-cache notices work that is done another number of times than it should be', async () => {
+  await expect(runQuick(imageCache, { works: 2 })).rejects.toThrow(
+    'how many of the first requests did the work: expected 2, came 1',
+  );
 });
 
 it('image notices another size than it should be', async () => {

@@ -3,6 +3,7 @@
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { assetsOf } from '../../src/operations/assets.ts';
 import { imageOperations, imageOutputFromQuery, imageQuerySchema } from '../../src/operations/image.ts';
 import type { ImageOperation } from '../../src/operations/image-operation.ts';
 import { output, picture, renderOne, testPool } from '../engines/pictures.ts';
@@ -112,7 +113,10 @@ describe.each(Object.entries<ImageOperation>(imageOperations))('%s', (name, oper
         expect(operation.size(params, { width: 1200, height: 800 })).toEqual(example.gives);
         for (const format of ['png', 'jpeg'] as const) {
           const source = await (await sourcePicture).toFormat(format).toBuffer();
-          const { data } = await renderOne(engine, source, { steps: [step(example.params)], format: 'jpeg' });
+          const wish: OutputWish = { steps: [step(example.params)], format: 'jpeg' };
+          const mark = await picture(90, 30, true).png().toBuffer();
+          const assets = new Map(assetsOf([output(wish)]).map((reference) => [reference, mark]));
+          const { data } = await renderOne(engine, source, wish, { assets });
           const { width, height } = await sharp(data).metadata();
           expect({ width, height }).toEqual(example.gives);
         }

@@ -209,6 +209,12 @@ it('takes images but no videos where there is no FFmpeg, and says so', async () 
   expect(await ready.json()).toMatchObject({ status: 'not_ready', checks: { ffmpeg: { ok: false } } });
 });
 
+it('refuses a form whose part has no name', async () => {
+  const body = '--b\r\nContent-Disposition: form-data\r\n\r\nabc\r\n--b--\r\n';
+  const response = await post('', body, { 'content-type': 'multipart/form-data; boundary=b' });
+  expect(await problemOf(response)).toMatchObject({ code: 'malformed_multipart', status: 400 });
+});
+
 describe('other addresses', () => {
   it('names the methods that are possible', async () => {
     const response = await server.request('/v1/images');

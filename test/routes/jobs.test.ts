@@ -222,6 +222,12 @@ describe('GET /v1/jobs/{id}/outputs/{name}', () => {
     expect((await head.arrayBuffer()).byteLength).toBe(0);
   });
 
+  it('ignores a range in HEAD, as the RFC wants', async () => {
+    const head = await server.request(url, { method: 'HEAD', headers: { range: 'bytes=0-3' } });
+    expect(head.status).toBe(200);
+    expect(head.headers.get('content-length')).toBe(String(whole.length));
+  });
+
   it('answers a range', async () => {
     const response = await server.request(url, { headers: { range: 'bytes=4-7' } });
     expect(response.status).toBe(206);

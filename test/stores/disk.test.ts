@@ -49,3 +49,12 @@ it('clears away what dead owners left, and nobody else', async () => {
   expect(await readdir(join(folder.path, 'work'))).toEqual(['me']);
   await Promise.all([me?.close(), dead?.close(), silent?.close()]);
 });
+
+it('works on when its folder of unfinished files was taken for a dead one', async () => {
+  await using folder = await root();
+  const store = await openDiskStore({ root: folder.path, owner: 'me' });
+  await rm(join(folder.path, 'work', 'me'), { recursive: true });
+  await store.put('sources/a', Readable.from([Buffer.from('x')]), { maxBytes: 10 });
+  expect(await store.stat('sources/a')).toMatchObject({ bytes: 1 });
+  await store.close();
+});

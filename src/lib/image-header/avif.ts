@@ -1,4 +1,4 @@
-// AVIF: size and rotation of the primary item (ISO/IEC 23008-12, 6 and 9.3; AV1 Image File Format, 2).
+// AVIF and HEIC: size, rotation and profile of the primary item (ISO/IEC 23008-12, 6 and 9.3; AV1 Image File Format, 2).
 
 import { part, word } from './header-facts.ts';
 import type { HeaderFacts } from './header-facts.ts';
@@ -12,28 +12,51 @@ interface Box {
 const MOST_BOXES = 2000;
 
 export function readAvif(view: DataView): HeaderFacts {
-  const meta = find(boxes(view), 'meta');
-  const inMeta = [...boxes(meta, 4)];
-  const pitm = find(inMeta, 'pitm');
-  const primary = pitm.getUint8(0) === 0 ? pitm.getUint16(4) : pitm.getUint32(4);
-  const inIprp = [...boxes(find(inMeta, 'iprp'))];
-  const properties = [...boxes(find(inIprp, 'ipco'))];
-  const own = associations(find(inIprp, 'ipma'), primary).map((index) => properties[index - 1]);
-
-  const size = own.find((property) => property?.type === 'ispe')?.body;
+  const { own, all } = propertiesOf(view);
+  const size = own.find(({ type }) => type === 'ispe')?.body;
   if (size === undefined) throw new RangeError('the primary item has no size');
-  const rotation = own.find((property) => property?.type === 'irot')?.body.getUint8(0) ?? 0;
+  const clean = own.find(({ type }) => type === 'clap')?.body;
+  const rotation = own.find(({ type }) => type === 'irot')?.body.getUint8(0) ?? 0;
   const turned = rotation % 2 === 1;
-  const [width, height] = [size.getUint32(4), size.getUint32(8)];
+  const width = Math.min(size.getUint32(4), clean ? fraction(clean, 0) : Infinity);
+  const height = Math.min(size.getUint32(8), clean ? fraction(clean, 8) : Infinity);
   return {
     // The decoder applies the rotation itself and leaves none to be applied.
     width: turned ? height : width,
     height: turned ? width : height,
     frames: 1,
-    alpha: properties.some(({ type, body }) => type === 'auxC' && isAlpha(body)),
+    alpha: all.some(({ type, body }) => type === 'auxC' && isAlpha(body)),
     orientation: 1,
     scans: 1,
   };
+}
+
+/** The ICC profile of the primary item, where there is one. Throws RangeError as `readAvif` does. */
+export function heifProfile(view: DataView): Uint8Array | undefined {
+  const { own } = propertiesOf(view);
+  const colour = own.find(({ type, body }) => type === 'colr' && /^(?:prof|rICC)$/.test(word(body, 0, 4)));
+  if (colour === undefined) return undefined;
+  const { buffer, byteOffset, byteLength } = colour.body;
+  return new Uint8Array(buffer, byteOffset + 4, byteLength - 4);
+}
+
+/** The properties of the primary item, and those of all items. */
+function propertiesOf(view: DataView): { own: readonly Box[]; all: readonly Box[] } {
+  const meta = find(boxes(view), 'meta');
+  const inMeta = [...boxes(meta, 4)];
+  const pitm = find(inMeta, 'pitm');
+  const primary = pitm.getUint8(0) === 0 ? pitm.getUint16(4) : pitm.getUint32(4);
+  const inIprp = [...boxes(find(inMeta, 'iprp'))];
+  const all = [...boxes(find(inIprp, 'ipco'))];
+  const own = associations(find(inIprp, 'ipma'), primary).flatMap((index) => all[index - 1] ?? []);
+  return { own, all };
+}
+
+/** A clean aperture's side: whole pixels of a fraction of two 32-bit numbers. */
+function fraction(body: DataView, at: number): number {
+  const value = Math.floor(body.getUint32(at) / body.getUint32(at + 4));
+  if (!(value >= 1)) throw new RangeError('an aperture without pixels');
+  return value;
 }
 
 /** The numbers, from 1, of the properties that an item has. */

@@ -10,6 +10,8 @@ export interface HeaderFacts {
   /** EXIF orientation, 1–8. */
   readonly orientation: number;
   readonly scans: number;
+  /** Red, green and blue of 16 bits each, with a colour profile. */
+  readonly deepProfile?: boolean;
 }
 
 /** The bytes of a view as Latin-1: for magic words. */

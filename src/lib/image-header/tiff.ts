@@ -3,10 +3,18 @@
 import { part } from './header-facts.ts';
 import type { HeaderFacts } from './header-facts.ts';
 
+const SHORT = 3;
+const LONG = 4;
+const UNDEFINED = 7;
+
 const WIDTH = 256;
 const HEIGHT = 257;
+const PHOTOMETRIC = 262;
 const ORIENTATION = 274;
 const EXTRA_SAMPLES = 338;
+const BITS_PER_SAMPLE = 258;
+const PROFILE = 34_675;
+const RGB = 2;
 
 export function readTiff(view: DataView): HeaderFacts {
   const tags = firstDirectory(view);
@@ -18,7 +26,16 @@ export function readTiff(view: DataView): HeaderFacts {
     alpha: tags.has(EXTRA_SAMPLES),
     orientation: sane(tags.get(ORIENTATION)),
     scans: 1,
+    ...(tags.get(PHOTOMETRIC) === RGB && isDeep(view, tags) && { deepProfile: true }),
   };
+}
+
+/** It has a profile, and 16 bits in the first of its samples. */
+function isDeep(view: DataView, tags: ReadonlyMap<number, number>): boolean {
+  const at = tags.get(BITS_PER_SAMPLE);
+  // Those of three samples and more do not fit into the entry: there stands where they are.
+  if (at === undefined || !tags.has(PROFILE) || at + 2 > view.byteLength) return false;
+  return view.getUint16(at, view.getUint16(0) === 0x4949) === 16;
 }
 
 /** The orientation in EXIF data of `length` bytes at `at`, 1 where there is none or it cannot be read. */
@@ -32,7 +49,7 @@ export function exifOrientation(view: DataView, at: number, length: number): num
   }
 }
 
-/** The values of the tags that have a single SHORT or LONG, or the first of several that fit into the entry. */
+/** The values of the tags that fit into their entry (of two the first), and of the others where they stand. */
 function firstDirectory(view: DataView): Map<number, number> {
   const order = view.getUint16(0);
   if (order !== 0x4949 && order !== 0x4d4d) throw new RangeError('no byte order');
@@ -45,8 +62,9 @@ function firstDirectory(view: DataView): Map<number, number> {
     const entry = directory + 2 + i * 12;
     if (entry + 12 > view.byteLength) break;
     const type = view.getUint16(entry + 2, little);
-    if (type !== 3 && type !== 4) continue;
-    const value = type === 3 ? view.getUint16(entry + 8, little) : view.getUint32(entry + 8, little);
+    if (type !== SHORT && type !== LONG && type !== UNDEFINED) continue;
+    const fits = type === SHORT && view.getUint32(entry + 4, little) <= 2;
+    const value = fits ? view.getUint16(entry + 8, little) : view.getUint32(entry + 8, little);
     tags.set(view.getUint16(entry, little), value);
   }
   return tags;

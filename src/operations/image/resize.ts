@@ -5,32 +5,24 @@ import { parseColour } from '../../lib/colour.ts';
 import { looseBoolean, looseNumber } from '../../lib/loose-scalar.ts';
 import { Problem } from '../../problems.ts';
 import { PLACE } from '../image-operation.ts';
-import type { ImageOperation, Size } from '../image-operation.ts';
+import type { ImageOperation } from '../image-operation.ts';
 import { background } from './background.ts';
+import { compassOf, GRAVITIES } from './gravity.ts';
+import {
+  focusedPart,
+  hasBox,
+  inDevicePixels,
+  isLimited,
+  LIMITS,
+  scaledSize,
+  shrinks,
+} from './resize-geometry.ts';
+import { resizeExamples as examples } from './resize-examples.ts';
 
+const SIDES = ['width', 'height', ...LIMITS] as const;
 const FITS = ['inside', 'outside', 'cover', 'contain', 'fill'] as const;
-const STRATEGIES = ['entropy', 'attention'] as const;
-const POSITIONS = [
-  'centre',
-  'center',
-  'top',
-  'right top',
-  'right',
-  'right bottom',
-  'bottom',
-  'left bottom',
-  'left',
-  'left top',
-  'north',
-  'northeast',
-  'east',
-  'southeast',
-  'south',
-  'southwest',
-  'west',
-  'northwest',
-  ...STRATEGIES,
-] as const;
+const STRATEGIES = { entropy: 'entropy', attention: 'attention', smart: 'attention' } as const;
+const POSITIONS = [...GRAVITIES, 'entropy', 'attention', 'smart'] as const;
 
 const side = looseNumber(z.number().int().min(1).max(16_383));
 const shape = {
@@ -44,8 +36,27 @@ const shape = {
   position: z
     .enum(POSITIONS)
     .describe(
-      'Which part `cover` keeps, or where `contain` puts the picture. For `cover` also entropy (where most is to be seen) and attention (skin, colour, detail)',
+      'Which part `cover` keeps, or where `contain` puts the picture. For `cover` also entropy (where most is to be seen) and attention or smart (skin, colour, detail)',
     ),
+  focus: z
+    .string()
+    .max(23)
+    .regex(/^\d{1,5}(?:\.\d{1,5})?,\d{1,5}(?:\.\d{1,5})?$/, 'write x,y, e.g. focus=0.5,0.25 or focus=640,210')
+    .optional()
+    .describe(
+      'The point that `cover` keeps as near to the middle as can be, instead of a position: x,y as parts of the sides (0 to 1) or, where one of them is above 1, in pixels of the picture as it reaches this step',
+    ),
+  dpr: looseNumber(z.number().min(0.1).max(8)).describe(
+    'Pixels of the device for each pixel asked for: all sides are multiplied by it',
+  ),
+  minWidth: side
+    .optional()
+    .describe('For inside and outside: the picture gets at least so wide, enlarged if need be'),
+  minHeight: side
+    .optional()
+    .describe('For inside and outside: the picture gets at least so high, enlarged if need be'),
+  maxWidth: side.optional().describe('For inside and outside: the picture gets at most so wide'),
+  maxHeight: side.optional().describe('For inside and outside: the picture gets at most so high'),
   enlarge: looseBoolean(false).describe('Whether a picture smaller than the box is made larger'),
 };
 
@@ -55,12 +66,26 @@ const params = z
     height: shape.height,
     fit: shape.fit.default('inside'),
     position: shape.position.default('centre'),
+    focus: shape.focus,
+    dpr: shape.dpr.default(1),
+    minWidth: shape.minWidth,
+    minHeight: shape.minHeight,
+    maxWidth: shape.maxWidth,
+    maxHeight: shape.maxHeight,
     enlarge: shape.enlarge.default(false),
     background: background.default('transparent'),
   })
-  .refine(({ width, height }) => width !== undefined || height !== undefined, {
+  .refine((wish) => SIDES.some((name) => wish[name] !== undefined), {
     message: 'give a width, a height or both',
     path: ['width'],
+  })
+  .refine(({ focus, fit }) => focus === undefined || fit === 'cover', {
+    message: 'says which part fit=cover keeps: ask for that, or leave focus out',
+    path: ['focus'],
+  })
+  .refine((wish) => !isLimited(wish) || wish.fit === 'inside' || wish.fit === 'outside', {
+    message: 'minWidth, minHeight, maxWidth and maxHeight go with fit=inside and fit=outside',
+    path: ['fit'],
   });
 type Params = z.output<typeof params>;
 
@@ -73,92 +98,63 @@ export const resize: ImageOperation<typeof params> = {
     height: shape.height,
     fit: shape.fit.optional(),
     position: shape.position.optional(),
+    focus: shape.focus,
+    dpr: shape.dpr.optional(),
+    minWidth: shape.minWidth,
+    minHeight: shape.minHeight,
+    maxWidth: shape.maxWidth,
+    maxHeight: shape.maxHeight,
     enlarge: shape.enlarge.optional(),
     background: background.optional(),
   },
   fromQuery(query) {
-    const { width, height, fit, position, enlarge } = query;
-    if (width !== undefined || height !== undefined) {
-      const { background } = query;
-      return { width, height, fit, position, enlarge, background } as z.input<typeof params>;
-    }
-    const field = Object.entries({ fit, position, enlarge }).find(([, value]) => value !== undefined)?.[0];
+    const given = Object.fromEntries(
+      Object.keys(params.shape).flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])),
+    );
+    if (SIDES.some((name) => given[name] !== undefined)) return given;
+    // The background is other operations' too.
+    const field = Object.keys(given).find((name) => name !== 'background');
     if (field === undefined) return undefined;
     const message = `means nothing without width or height: give one of them, or leave ${field} out`;
     throw new Problem('invalid_request', `${field} ${message}.`, { errors: [{ field, message }] });
   },
-  examples: [
-    {
-      shows: 'at most 600 pixels wide',
-      params: { width: 600 },
-      query: 'width=600',
-      gives: { width: 600, height: 400 },
-    },
-    {
-      shows: 'a square thumbnail, cut where most is to be seen',
-      params: { width: 300, height: 300, fit: 'cover', position: 'attention' },
-      query: 'width=300&height=300&fit=cover&position=attention',
-      gives: { width: 300, height: 300 },
-    },
-    {
-      shows: 'the whole picture in a white square',
-      params: { width: 400, height: 400, fit: 'contain', background: 'white' },
-      query: 'width=400&height=400&fit=contain&background=white',
-      gives: { width: 400, height: 400 },
-    },
-    {
-      shows: 'stretched',
-      params: { width: 500, height: 500, fit: 'fill' },
-      query: 'width=500&height=500&fit=fill',
-      gives: { width: 500, height: 500 },
-    },
-    {
-      shows: 'covering a box, nothing cut off',
-      params: { width: 300, height: 300, fit: 'outside' },
-      query: 'width=300&height=300&fit=outside',
-      gives: { width: 450, height: 300 },
-    },
-    {
-      shows: 'left as it is, because it is smaller than that',
-      params: { width: 2400 },
-      query: 'width=2400',
-      gives: { width: 1200, height: 800 },
-    },
-    {
-      shows: 'made larger',
-      params: { height: 1000, enlarge: true },
-      query: 'height=1000&enlarge=true',
-      gives: { width: 1500, height: 1000 },
-    },
-  ],
-  apply(image, params, size) {
-    const { width, height, fit, position, enlarge } = params;
-    if (size !== undefined && !hasBox(params)) {
+  examples,
+  apply(image, asked, size) {
+    const wish = inDevicePixels(asked);
+    const { width, height, fit, position, focus, enlarge } = wish;
+    if (size !== undefined && (focus !== undefined || !hasBox(wish))) {
       // Told what comes out, sharp cannot be a pixel off, which it is at times after shrinking on load.
-      return image.resize({ ...this.size(params, size), fit: 'fill' });
+      const scaled = scaledSize(wish, size);
+      const whole = image.resize({ ...scaled, fit: 'fill' });
+      return focus === undefined || !hasBox(wish)
+        ? whole
+        : whole.extract(focusedPart(focus, scaled, this.size(asked, size), size));
     }
     return image.resize({
       ...(width !== undefined && { width }),
       ...(height !== undefined && { height }),
       fit,
-      position,
+      position: isStrategy(position) ? STRATEGIES[position] : compassOf(position),
       withoutEnlargement: !enlarge,
-      background: parseColour(params.background),
+      background: parseColour(wish.background),
     });
   },
-  size(params, size) {
-    const { width, height, fit } = params;
-    const { across, down } = shrinks(params, size);
-    const scaled = { width: Math.round(size.width / across), height: Math.round(size.height / down) };
-    if (!hasBox(params)) return scaled;
-    const box = { width: width ?? scaled.width, height: height ?? scaled.height };
-    if (fit === 'contain') return box;
+  size(asked, size) {
+    const wish = inDevicePixels(asked);
+    const scaled = scaledSize(wish, size);
+    if (!hasBox(wish)) return scaled;
+    const box = { width: wish.width ?? scaled.width, height: wish.height ?? scaled.height };
+    if (wish.fit === 'contain') return box;
     return { width: Math.min(scaled.width, box.width), height: Math.min(scaled.height, box.height) };
   },
-  place: (params) => [PLACE.scale, hasBox(params) ? PLACE.box : PLACE.scale],
+  place(params) {
+    if (!hasBox(params)) return [PLACE.scale, PLACE.scale];
+    return [PLACE.scale, params.focus === undefined ? PLACE.box : PLACE.cut];
+  },
+  needs: (params) => (params.focus !== undefined || isLimited(params) ? 'size' : undefined),
   addsAlpha: (params) => params.fit === 'contain' && parseColour(params.background).alpha < 1,
   forAnimation(params) {
-    if (params.fit !== 'cover' || !(STRATEGIES as readonly string[]).includes(params.position))
+    if (params.fit !== 'cover' || params.focus !== undefined || !isStrategy(params.position))
       return undefined;
     return {
       params: { ...params, position: 'centre' },
@@ -166,32 +162,11 @@ export const resize: ImageOperation<typeof params> = {
     };
   },
   shrink(params, size) {
-    const { across, down } = shrinks(params, size);
+    const { across, down } = shrinks(inDevicePixels(params), size);
     return Math.max(1, Math.min(across, down));
   },
 };
 
-/** Cover cuts and contain fills after scaling; cover only if the box has two sides. */
-function hasBox({ width, height, fit }: Params): boolean {
-  return fit === 'contain' || (fit === 'cover' && width !== undefined && height !== undefined);
-}
-
-/** How many times smaller it gets in each direction: sharp's ResolveShrink (its common.cc), so that both agree. */
-function shrinks({ width, height, fit, enlarge }: Params, size: Size): { across: number; down: number } {
-  let across = width === undefined ? undefined : size.width / width;
-  let down = height === undefined ? undefined : size.height / height;
-  if (fit === 'fill') {
-    across ??= 1;
-    down ??= 1;
-  } else if (across === undefined || down === undefined) {
-    across = down = across ?? down ?? 1;
-  } else {
-    const covers = fit === 'cover' || fit === 'outside';
-    across = down = covers ? Math.min(across, down) : Math.max(across, down);
-  }
-  const least = enlarge ? 0 : 1;
-  return {
-    across: Math.min(Math.max(least, across), size.width),
-    down: Math.min(Math.max(least, down), size.height),
-  };
+function isStrategy(position: Params['position']): position is keyof typeof STRATEGIES {
+  return Object.hasOwn(STRATEGIES, position);
 }

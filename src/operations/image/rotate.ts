@@ -1,7 +1,7 @@
 // rotate: turns the image, by right angles without loss and by any other onto a background.
 
 import { z } from 'zod';
-import { parseColour } from '../../lib/colour.ts';
+import { isGrey, parseColour } from '../../lib/colour.ts';
 import { looseNumber } from '../../lib/loose-scalar.ts';
 import { PLACE } from '../image-operation.ts';
 import type { ImageOperation } from '../image-operation.ts';
@@ -55,6 +55,8 @@ export const rotate: ImageOperation<typeof params> = {
   },
   // Sharp takes one rotation a pipeline, the last one called: a second must not find a place after the first.
   place: ({ angle }) => [PLACE.turn, angle % 90 === 0 ? PLACE.turn : PLACE.rotate],
+  // In a file that has only grey, sharp would make the colour grey too; decoded pixels are always red, green and blue.
+  needs: ({ angle, background }) => (angle % 90 === 0 || isGrey(background) ? undefined : 'pixels'),
   addsAlpha: ({ angle, background }) => angle % 90 !== 0 && parseColour(background).alpha < 1,
   // All frames lie in one strip: to turn it would turn the order of the frames as well.
   frameByFrame: ({ angle }) => angle % 360 !== 0,

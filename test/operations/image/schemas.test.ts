@@ -16,7 +16,7 @@ describe('a URL', () => {
     ).toEqual({
       type: 'image',
       steps: [
-        { op: 'crop', left: 1, top: 2, width: 3, height: 4 },
+        { op: 'crop', left: 1, top: 2, width: 3, height: 4, unit: 'px' },
         { op: 'rotate', angle: 90, background: 'transparent' },
         { op: 'flip' },
         {
@@ -25,6 +25,7 @@ describe('a URL', () => {
           height: 600,
           fit: 'cover',
           position: 'centre',
+          dpr: 1,
           enlarge: false,
           background: 'transparent',
         },

@@ -1,0 +1,68 @@
+// SourceReader over the store's uploads and, where they are allowed, remote files.
+
+import { hash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import type { BlobStore, SourceReader } from '../contracts.ts';
+import { UPLOAD_PREFIX, uploadId, uploadKey, UPLOAD_VERSION } from '../jobs/uploads.ts';
+import type { SafeFetch } from '../lib/safe-fetch.ts';
+import { Problem } from '../problems.ts';
+
+export interface SourceReaderOptions {
+  readonly store: BlobStore;
+  readonly fetch: SafeFetch;
+}
+
+export function createSourceReader({ store, fetch }: SourceReaderOptions): SourceReader {
+  return {
+    async read(reference, { maxBytes, signal }) {
+      if (reference.startsWith(UPLOAD_PREFIX)) {
+        const id = uploadId(reference);
+        if (id === undefined) throw unknownUpload();
+        await using file = await store.local(uploadKey(id));
+        return { bytes: await readWhole(file.path, maxBytes), version: UPLOAD_VERSION };
+      }
+      if (!URL.canParse(reference)) {
+        throw new Problem(
+          'source_not_found',
+          'A source is upload:{id}, as POST /v1/uploads gives it, or an https URL.',
+        );
+      }
+      const bytes = await fetch(reference, { maxBytes, signal });
+      return { bytes, version: hash('sha256', bytes) };
+    },
+  };
+}
+
+/** In an ArrayBuffer of its own, so that it can be moved to a thread. */
+async function readWhole(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    await using file = await open(path);
+    const { size } = await file.stat();
+    if (size > maxBytes) {
+      throw new Problem(
+        'payload_too_large',
+        `The source has ${size} bytes; images may have at most ${maxBytes}.`,
+      );
+    }
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await file.read(bytes, at, size - at, at);
+      if (bytesRead === 0) throw new Problem('internal_error', 'The stored source is shorter than it was.');
+      at += bytesRead;
+    }
+    return bytes;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw unknownUpload(error);
+    throw error;
+  }
+}
+
+function unknownUpload(cause?: unknown): Problem {
+  return new Problem(
+    'source_not_found',
+    'There is no such upload: it was removed, has expired, or never was.',
+    {
+      cause,
+    },
+  );
+}
