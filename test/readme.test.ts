@@ -20,7 +20,7 @@ interface Example {
 }
 
 const examples: Example[] = [
-  ...readme.matchAll(/```sh\n(curl.*?)```(?:\n\n```(?:http|json)\n(.*?)```)?/gs),
+  ...readme.matchAll(/```sh\n((?:curl|URL_KEYS).*?)```(?:\n\n```(?:http|json)\n(.*?)```)?/gs),
 ].map(([, command = '', answer]) => ({ command, answer }));
 
 let program: Program;
@@ -62,7 +62,13 @@ describe('the README', () => {
   });
 
   it.each(examples)('$command', async ({ command, answer }) => {
-    const script = command.replaceAll('http://127.0.0.1:3000', program.address);
+    const script = command
+      .replaceAll('http://127.0.0.1:3000', program.address)
+      // The examples run in a folder of their own, where npm has no project.
+      .replaceAll(
+        'npm run --silent sign --',
+        `${process.execPath} ${resolve(import.meta.dirname, '../scripts/sign.ts')}`,
+      );
     const { stdout } = await bash('bash', ['-euc', script], {
       cwd: folder,
       env: { ...process.env, JOB: job },

@@ -1,4 +1,4 @@
-// Text for a reader of Pango markup (and XML), so that every character stands for itself.
+// Text for a reader of Pango markup, XML or HTML (also in attributes), so that every character stands for itself.
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',

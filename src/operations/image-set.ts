@@ -1,6 +1,7 @@
 // imageSet: one picture in several widths and formats, with the srcset and the <picture> that show them.
 
 import { z } from 'zod';
+import { escapeMarkup } from '../lib/escape-markup.ts';
 import { describeFields, fieldErrors } from '../lib/field-errors.ts';
 import { looseNumber } from '../lib/loose-scalar.ts';
 import { Problem } from '../problems.ts';
@@ -191,12 +192,12 @@ export function setMarkup(
     .filter(({ mediaType }) => mediaType === last)
     .reduce((a, b) => (b.width > a.width ? b : a));
   const attributes = (type: string): string =>
-    `srcset="${escapeHtml(srcset[formatName(type)] ?? '')}" sizes="${escapeHtml(shown)}"`;
+    `srcset="${escapeMarkup(srcset[formatName(type)] ?? '')}" sizes="${escapeMarkup(shown)}"`;
   const sources = types
     .filter((type) => type !== last)
     .map((type) => `  <source type="${type}" ${attributes(type)}>\n`);
   const { file, width: across, height } = largest;
-  const img = `  <img src="${escapeHtml(urlOf(file))}" ${attributes(last)} width="${across}" height="${height}" alt="${escapeHtml(said)}" loading="lazy" decoding="async">\n`;
+  const img = `  <img src="${escapeMarkup(urlOf(file))}" ${attributes(last)} width="${across}" height="${height}" alt="${escapeMarkup(said)}" loading="lazy" decoding="async">\n`;
   return { srcset, html: `<picture>\n${sources.join('')}${img}</picture>` };
 }
 
@@ -204,16 +205,4 @@ const FALLBACKS = ['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/
 
 function formatName(mediaType: string): string {
   return mediaType.slice('image/'.length);
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
