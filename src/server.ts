@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import type { HintBus } from './contracts.ts';
 import { createVideoEngine } from './engines/ffmpeg.ts';
 import { createImagePool } from './engines/image-pool.ts';
+import { withJpegXl } from './engines/jpeg-xl.ts';
 import { readFallbackImage } from './jobs/fallback-image.ts';
 import { withAssets } from './jobs/assets.ts';
 import { LANES } from './jobs/job.ts';
@@ -88,7 +89,15 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
     log,
   });
   stack.defer(() => pool.close());
-  const images = withAssets(pool, sources, { maxBytes: config.IMAGE_MAX_BYTES });
+  const decoding = withJpegXl(pool, {
+    ffmpegPath: config.FFMPEG_PATH,
+    ffprobePath: config.FFPROBE_PATH,
+    maxPixels: config.IMAGE_MAX_PIXELS,
+    deadlineSeconds: config.IMAGE_DEADLINE_SECONDS,
+    queue: config.IMAGE_QUEUE,
+    scratch: (name) => store.scratch(name),
+  });
+  const images = withAssets(decoding, sources, { maxBytes: config.IMAGE_MAX_BYTES });
 
   const videos = createVideoEngine({
     ffmpegPath: config.FFMPEG_PATH,

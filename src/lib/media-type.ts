@@ -20,7 +20,7 @@ const TYPES = {
   'image/avif': 'AVIF',
   'image/tiff': 'TIFF',
   'image/heic': 'HEIC',
-  'image/jxl': undefined,
+  'image/jxl': 'JPEG XL',
   'image/svg+xml': undefined,
   'video/mp4': 'MP4',
   'video/quicktime': 'MOV',
