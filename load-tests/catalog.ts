@@ -1,6 +1,7 @@
 // All scenarios, and the names by which they can be asked for.
 
 import type { Scenario } from './scenario.ts';
+import { chunked } from './scenarios/chunked.ts';
 import { image } from './scenarios/image.ts';
 import { imageCache } from './scenarios/image-cache.ts';
 import { imageSet } from './scenarios/image-set.ts';
@@ -8,13 +9,14 @@ import { isolation } from './scenarios/isolation.ts';
 import { ladder } from './scenarios/ladder.ts';
 import { memory } from './scenarios/memory.ts';
 import { remux } from './scenarios/remux.ts';
+import { renditions } from './scenarios/renditions.ts';
 import { start } from './scenarios/start.ts';
 import { status } from './scenarios/status.ts';
 import { transcode } from './scenarios/transcode.ts';
 
 const GROUPS: Readonly<Record<string, readonly Scenario[]>> = {
   image: [image, imageSet, imageCache],
-  video: [transcode, ladder, remux],
+  video: [transcode, ladder, renditions, chunked, remux],
   status: [status],
   mixed: [isolation],
   memory: [memory],
@@ -25,6 +27,9 @@ export const NAMES: Readonly<Record<string, readonly Scenario[]>> = {
   ...GROUPS,
   all: Object.values(GROUPS).flat(),
   ...Object.fromEntries(
-    [imageSet, imageCache, transcode, ladder, remux, isolation, start].map((each) => [each.name, [each]]),
+    [imageSet, imageCache, transcode, ladder, renditions, chunked, remux, isolation, start].map((each) => [
+      each.name,
+      [each],
+    ]),
   ),
 };

@@ -66,10 +66,19 @@ export function rebase(
 }
 
 /** Runs a program to its end. Returns its wall time in seconds; rejects with CheckFailed unless it exits with 0. */
-export async function timed(program: string, args: readonly string[], signal: AbortSignal): Promise<number> {
+export async function timed(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal,
+  cwd?: string,
+): Promise<number> {
   const begun = performance.now();
   // Reports go to whatever descriptor they were told to (`-progress pipe:3`); all are drained.
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'], signal });
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    signal,
+    ...(cwd !== undefined && { cwd }),
+  });
   let errors = '';
   child.stderr?.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2000)));
   for (const stream of child.stdio.slice(1)) if (stream instanceof Readable) stream.resume();

@@ -121,6 +121,34 @@ export async function makeClip(
   };
 }
 
+/**
+ * A web-ready MP4 whose frames come at a steady 30 a second: encoded as a whole, since the repeating of `makeClip`
+ * leaves gaps. Made once a folder.
+ */
+export async function makeSteadyClip(
+  folder: string,
+  { seconds, height }: ClipShape,
+  signal: AbortSignal,
+): Promise<Medium> {
+  const real = existsSync(FILM);
+  const path = join(folder, `steady-${height}p-${seconds}s.mp4`);
+  if (!existsSync(path)) {
+    const drawing = `testsrc2=size=${Math.round((height * 16) / 18) * 2}x${height}:rate=30,noise=alls=8:allf=t`;
+    const picture = real ? ['-stream_loop', '-1', '-i', FILM] : ['-f', 'lavfi', '-i', drawing];
+    const sound = ['-f', 'lavfi', '-i', 'sine=frequency=330:sample_rate=48000'];
+    const frames = ['-vf', `fps=30,scale=-2:${height}`, '-frames:v', `${seconds * 30}`];
+    const encoding = '-c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -ac 2';
+    const maps = ['-map', '0:v:0', '-map', '1:a:0', '-t', `${seconds}`];
+    await published(path, (to) =>
+      ffmpeg([...picture, ...sound, ...maps, ...frames, ...encoding.split(' '), to], signal),
+    );
+  }
+  const { size } = await stat(path);
+  const from = real ? 'the sample bbb-1080p-4s, scaled and repeated' : 'drawn: testsrc2 with noise';
+  const description = `MP4 (H.264, AAC) ${height}p, 30 frames a second, ${seconds} s, ${from}`;
+  return { path, bytes: size, description };
+}
+
 function taken(): string[] {
   return ['-i', FILM, ...'-map 0:v:0 -map 0:a:0 -c:v copy -c:a aac -b:a 128k -ac 2'.split(' ')];
 }

@@ -40,17 +40,21 @@ export async function probe(source: string): Promise<Facts> {
   };
 }
 
-/** Throws CheckFailed unless a file is MP4's H.264 and AAC of that height and length (give or take 0.2 s). */
+/** Throws CheckFailed unless a file is of that height, length (give or take 0.2 s) and codecs (those of MP4). */
 export async function checkVideo(
   what: string,
   source: string,
-  expected: { readonly height: number; readonly seconds: number },
+  expected: {
+    readonly height: number;
+    readonly seconds: number;
+    readonly codecs?: readonly [string, string] | undefined;
+  },
 ): Promise<void> {
   const facts = await probe(source);
   checkEqual(
     `${what}: codecs and height`,
     [facts.video, facts.audio, facts.height],
-    ['h264', 'aac', expected.height],
+    [...(expected.codecs ?? ['h264', 'aac']), expected.height],
   );
   const off = Math.abs(facts.seconds - expected.seconds);
   check(off < 0.2, `${what}: expected ${expected.seconds} s, came ${facts.seconds} s`);

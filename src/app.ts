@@ -6,7 +6,8 @@ import { validatorCompiler } from 'fastify-type-provider-zod';
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Config } from './config.ts';
-import type { BlobStore, ImageEngine, JobQueue, SourceReader, VideoEngine } from './contracts.ts';
+import type { BlobStore, JobQueue } from './contracts.ts';
+import type { ImageEngine, SourceReader, VideoEngine } from './engine-contracts.ts';
 import type { ImageCache } from './jobs/image-cache.ts';
 import type { FallbackImage } from './jobs/fallback-image.ts';
 import type { Presets } from './jobs/presets.ts';
@@ -24,6 +25,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { resultRoutes } from './routes/results.ts';
 import { signedImageRoutes } from './routes/signed-images.ts';
+import { streamSlots } from './routes/stream-slots.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { videoRoutes } from './routes/videos.ts';
 
@@ -46,6 +48,9 @@ export interface AppDeps {
 
 /** Idle time of a connection in milliseconds before it is closed: longer than the longest long poll. */
 const IDLE_CONNECTION_MS = 120_000;
+
+/** A client of a streamed video that takes nothing of it for so long, in milliseconds, is given up. */
+const STALL_MS = 60_000;
 
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, queue, store, images, videos, presets, version, leaving } = deps;
@@ -105,6 +110,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     queue,
     store,
     videos,
+    uploads: deps.uploads,
     limits: {
       imageMaxBytes: config.IMAGE_MAX_BYTES,
       videoMaxBytes: config.VIDEO_MAX_BYTES,
@@ -136,9 +142,17 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     staleSeconds: config.CACHE_STALE_SECONDS,
   });
   await app.register(uploadRoutes, { store, uploads: deps.uploads, body, limits: jobs.limits });
-  await app.register(videoRoutes, { jobs, body });
+  const streams = {
+    store,
+    videos,
+    uploads: deps.uploads,
+    slots: streamSlots(config.VIDEO_STREAMS),
+    maxBytes: config.VIDEO_MAX_BYTES,
+    stallMs: STALL_MS,
+  };
+  await app.register(videoRoutes, { jobs, body, streams });
   await app.register(jobRoutes, { queue, store, jobs, body, presets, leaving });
-  await app.register(resultRoutes, { queue, store });
+  await app.register(resultRoutes, { queue, store, allowOrigin: config.ALLOW_ORIGIN });
   await app.register(operationRoutes, {
     videos,
     presets,

@@ -73,9 +73,26 @@ export const settings = {
   VIDEO_MAX_SECONDS: count(1, 604_800).default(14_400).describe('Longest video in seconds'),
   VIDEO_MAX_PIXELS: count(1, 1_000_000_000).default(33_177_600).describe('Most pixels of one video frame'),
   VIDEO_SLOTS: auto(count(1, 256)).describe(
-    'FFmpeg jobs at once on this machine, all processes together; auto: cores ÷ 2, at least 1',
+    'FFmpeg jobs at once on this machine, all processes together, films not counted; auto: cores ÷ 2, at least 1',
+  ),
+  FILM_SLOTS: auto(count(1, 256)).describe(
+    'Long videos at once on this machine, beside the short ones; auto: VIDEO_SLOTS ÷ 2, at least 1',
+  ),
+  FILM_SECONDS: count(1, 604_800)
+    .default(120)
+    .describe(
+      'A job whose work is longer than so many seconds of 1080p30 video (pixels × frames of all its outputs) goes to the lane of films, so that short ones need not wait for it',
+    ),
+  VIDEO_STREAMS: auto(count(1, 256)).describe(
+    'Videos that are streamed while they are encoded (delivery=stream), at once and per process; past it the answer is 503; auto: VIDEO_SLOTS',
   ),
   VIDEO_TIMEOUT_SECONDS: count(1, 604_800).default(21_600).describe('Longest time one FFmpeg may run'),
+  VIDEO_CHUNKS: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      'auto: encode in parallel chunks where that is faster, which also keeps finished chunks over a crash; off: never',
+    ),
   FFMPEG_PATH: z.string().min(1).default('ffmpeg').describe('The FFmpeg to use (5.1 or later)'),
   FFPROBE_PATH: z.string().min(1).default('ffprobe').describe('The ffprobe to use'),
   JOB_ATTEMPTS: count(1, 10).default(3).describe('Attempts a job gets when processes die under it'),
@@ -89,6 +106,16 @@ export const settings = {
   UPLOAD_TTL_SECONDS: count(1, 315_360_000)
     .default(604_800)
     .describe('How long a stored upload can be used as a source'),
+  ALLOW_ORIGIN: z
+    .string()
+    .regex(
+      /^(?:\*|https?:\/\/[a-z0-9.-]+(?::\d{1,5})?)$/i,
+      'must be `*` or an origin such as `https://example.com`',
+    )
+    .optional()
+    .describe(
+      'Origin whose pages may fetch results by script, as players of streams do: `https://example.com`, or `*` for all. Results have addresses that cannot be guessed',
+    ),
   REMOTE_SOURCES: list(parseRemoteSources)
     .optional()
     .describe(
@@ -147,14 +174,16 @@ const schema = z.object(settings).superRefine((value, context) => {
 
 type Settings = z.output<typeof schema>;
 
+type Auto =
+  | 'PROCESSES'
+  | 'IMAGE_THREADS'
+  | 'IMAGE_MEMORY_BYTES'
+  | 'VIDEO_SLOTS'
+  | 'FILM_SLOTS'
+  | 'VIDEO_STREAMS';
+
 /** The settings with everything that was `auto` decided. */
-export interface Config
-  extends Omit<Settings, 'PROCESSES' | 'IMAGE_THREADS' | 'IMAGE_MEMORY_BYTES' | 'VIDEO_SLOTS'> {
-  readonly PROCESSES: number;
-  readonly IMAGE_THREADS: number;
-  readonly IMAGE_MEMORY_BYTES: number;
-  readonly VIDEO_SLOTS: number;
-}
+export interface Config extends Omit<Settings, Auto>, Readonly<Record<Auto, number>> {}
 
 /** What the machine gives: cores and memory as the cgroup allows them. */
 export interface Machine {
@@ -190,6 +219,7 @@ export function readConfig(
   }
   const value = parsed.data;
   const processes = value.PROCESSES ?? machine.cores;
+  const videoSlots = value.VIDEO_SLOTS ?? Math.max(1, Math.floor(machine.cores / 2));
   return {
     ...value,
     DATA_DIR: resolve(value.DATA_DIR),
@@ -197,7 +227,9 @@ export function readConfig(
     IMAGE_THREADS: value.IMAGE_THREADS ?? Math.max(1, Math.floor(machine.cores / processes)),
     IMAGE_MEMORY_BYTES:
       value.IMAGE_MEMORY_BYTES ?? Math.max(64 * MiB, Math.floor((machine.memoryBytes * 0.6) / processes)),
-    VIDEO_SLOTS: value.VIDEO_SLOTS ?? Math.max(1, Math.floor(machine.cores / 2)),
+    VIDEO_SLOTS: videoSlots,
+    FILM_SLOTS: value.FILM_SLOTS ?? Math.max(1, Math.floor(videoSlots / 2)),
+    VIDEO_STREAMS: value.VIDEO_STREAMS ?? videoSlots,
   };
 }
 

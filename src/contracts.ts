@@ -1,10 +1,7 @@
-// The seams: what the domain asks of queues, stores and engines. Adapters implement them, `server.ts` chooses.
+// The seams: what the domain asks of queues and stores (of engines: engine-contracts.ts). Adapters implement them, `server.ts` chooses.
 
 import type { Readable } from 'node:stream';
 import type { Job, JobStatus, Lane, NewJob, OutputResult, ProgressUpdate } from './jobs/job.ts';
-import type { ImageOutput, VideoOutput } from './jobs/recipe.ts';
-import type { AcceptedFormats } from './operations/negotiation.ts';
-import type { FactName, ImageFacts } from './operations/image-facts.ts';
 
 /** One page of a listing, newest first. */
 export interface Page<T> {
@@ -52,6 +49,16 @@ export class JobAborted extends Error {
   }
 }
 
+/** Thrown by a handler whose job belongs into another lane: it waits there from now on, and the attempt is not spent. */
+export class Reroute extends Error {
+  override readonly name = 'Reroute';
+  readonly lane: Lane;
+  constructor(lane: Lane) {
+    super(`the job belongs into the lane ${lane}`);
+    this.lane = lane;
+  }
+}
+
 export interface JobContext {
   readonly signal: AbortSignal;
   /** Told to everyone who watches. May be called as often as one likes: the queue throttles it. */
@@ -66,7 +73,8 @@ export interface JobResult {
 
 /**
  * Runs one attempt. A returned result is committed if the lease still holds, else `discard` is called.
- * A thrown Problem fails the job, or brings it back while attempts are left if its kind says `retryJob`.
+ * A thrown Problem fails the job, or brings it back while attempts are left if its kind says `retryJob`. A thrown
+ * Reroute moves it to another lane, at once.
  */
 export interface JobHandler {
   run(job: Job, context: JobContext): Promise<JobResult>;
@@ -161,121 +169,4 @@ export interface BlobStore {
   /** Bytes that can still be stored, where that is known. */
   free(): Promise<number | undefined>;
   close(): Promise<void>;
-}
-
-export interface RenderedImage {
-  readonly data: Uint8Array;
-  readonly mediaType: string;
-  /** Pixels. */
-  readonly width: number;
-  readonly height: number;
-  readonly decisions: readonly string[];
-  /** Whether `maxBytes` was held, where it was asked for. */
-  readonly fits?: boolean;
-}
-
-export interface Rendering {
-  readonly source: { readonly mediaType: string; readonly width: number; readonly height: number };
-  /** In the order of the outputs asked for. */
-  readonly images: readonly RenderedImage[];
-  /** Milliseconds waited for a free thread, and worked. */
-  readonly queueMs: number;
-  readonly processMs: number;
-}
-
-/** Reads sources that are not the request's own body: stored uploads and, where they are allowed, remote files. */
-export interface SourceReader {
-  /**
-   * All bytes of `reference`, in an ArrayBuffer of their own: `upload:{id}`, or an https URL that the settings allow.
-   * Rejects with a Problem: `source_not_found`, `source_forbidden`, `source_unavailable`, `payload_too_large`.
-   */
-  read(
-    reference: string,
-    options: { readonly maxBytes: number; readonly signal?: AbortSignal },
-  ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly version: string }>;
-}
-
-export interface ImageEngine {
-  /**
-   * Renders every output from one decode. `source` is moved to a thread, not copied: it must own its
-   * ArrayBuffer and is empty afterwards. A signal drops work that has not started; what runs, runs on.
-   * Rejects with a Problem: `overloaded`, `image_*`, `media_type_unsupported`, `crop_outside`, `rendition_too_large`.
-   */
-  render(
-    source: Uint8Array<ArrayBuffer>,
-    outputs: readonly ImageOutput[],
-    options?: {
-      readonly signal?: AbortSignal;
-      readonly patient?: boolean;
-      /** Bytes of other images that steps name (watermarks), by their reference. Copied to the thread. */
-      readonly assets?: ReadonlyMap<string, Uint8Array>;
-      /** What the client takes, for outputs of format `auto` and `best`. Without it: everything. */
-      readonly accepted?: AcceptedFormats | undefined;
-    },
-  ): Promise<Rendering>;
-  /**
-   * The facts asked for, and no others. `source` is moved as by `render`, unless all of them stand in the header: then
-   * no thread is needed, and it takes microseconds. Rejects with a Problem as `render` does.
-   */
-  inspect(
-    source: Uint8Array<ArrayBuffer>,
-    fields: readonly FactName[],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<ImageFacts>;
-  /** Throws `overloaded` if a render would be refused now: asked before a body is read. */
-  admit(): void;
-  load(): { readonly running: number; readonly waiting: number; readonly threads: number };
-  close(): Promise<void>;
-}
-
-export interface ProducedFile extends OutputResult {
-  /** Where the finished, verified file lies: inside the scratch folder. */
-  readonly path: string;
-}
-
-export interface SourceFacts {
-  readonly mediaType?: string;
-  readonly width?: number;
-  readonly height?: number;
-  readonly durationSeconds?: number;
-}
-
-export interface VideoEngine {
-  /**
-   * Makes every output of a video source: probe, as few FFmpeg runs as can be, every result verified.
-   * Rejects with a Problem (`video_*`, `encode_failed`, `encoder_killed`, `encoder_missing` …), or with the
-   * signal's reason, after every child process is gone.
-   */
-  produce(request: {
-    /** Absolute. */
-    readonly path: string;
-    /** As sniffed from the bytes; pins FFmpeg's demuxer. */
-    readonly mediaType: string;
-    readonly outputs: Readonly<Record<string, VideoOutput>>;
-    /** An empty folder for the files. */
-    readonly scratch: string;
-    readonly signal: AbortSignal;
-    readonly onSource: (facts: SourceFacts) => void;
-    readonly onProgress: (update: {
-      progress: number;
-      speed: number | null;
-      etaSeconds: number | null;
-    }) => void;
-  }): Promise<{
-    readonly files: Readonly<Record<string, ProducedFile>>;
-    readonly warnings: readonly string[];
-  }>;
-  /** What this FFmpeg is and has; asked once. */
-  capabilities(): Promise<VideoCapabilities>;
-  close(): Promise<void>;
-}
-
-export interface VideoCapabilities {
-  /** E.g. `5.1.9`, or null where there is no FFmpeg. */
-  readonly ffmpeg: string | null;
-  readonly ffprobe: string | null;
-  /** Names of the encoders that outputs may ask for and this FFmpeg has. */
-  readonly encoders: readonly string[];
-  /** What cannot be done, in sentences for people. */
-  readonly missing: readonly string[];
 }

@@ -105,6 +105,7 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
     maxSeconds: config.VIDEO_MAX_SECONDS,
     maxPixels: config.VIDEO_MAX_PIXELS,
     timeoutSeconds: config.VIDEO_TIMEOUT_SECONDS,
+    chunks: config.VIDEO_CHUNKS === 'auto',
     log,
   });
   stack.defer(() => videos.close());
@@ -142,8 +143,18 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
   });
   stack.defer(() => sweeper.close());
 
-  const handlers = jobHandlers({ store, images, videos });
-  const concurrency = { image: config.PROCESSES * config.IMAGE_THREADS, video: config.VIDEO_SLOTS };
+  const handlers = jobHandlers({
+    store,
+    images,
+    videos,
+    uploads,
+    filmSeconds: config.FILM_SECONDS,
+  });
+  const concurrency = {
+    image: config.PROCESSES * config.IMAGE_THREADS,
+    video: config.VIDEO_SLOTS,
+    film: config.FILM_SLOTS,
+  };
   for (const lane of LANES) queue.work(lane, handlers[lane], { concurrency: concurrency[lane] });
 
   const app = await buildApp({

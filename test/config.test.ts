@@ -9,12 +9,38 @@ describe('readConfig', () => {
       PROCESSES: 8,
       IMAGE_THREADS: 1,
       VIDEO_SLOTS: 4,
+      FILM_SLOTS: 2,
+      FILM_SECONDS: 120,
+      VIDEO_STREAMS: 4,
       HOST: '127.0.0.1',
       PORT: 3000,
     });
     expect(readConfig({ PROCESSES: '2' }, machine)).toMatchObject({ PROCESSES: 2, IMAGE_THREADS: 4 });
     expect(readConfig({ PROCESSES: '16' }, machine)).toMatchObject({ PROCESSES: 16, IMAGE_THREADS: 1 });
-    expect(readConfig({}, { cores: 1, memoryBytes: 1 })).toMatchObject({ PROCESSES: 1, VIDEO_SLOTS: 1 });
+    expect(readConfig({}, { cores: 1, memoryBytes: 1 })).toMatchObject({
+      PROCESSES: 1,
+      VIDEO_SLOTS: 1,
+      FILM_SLOTS: 1,
+      VIDEO_STREAMS: 1,
+    });
+  });
+
+  it('gives films half the places of short videos, and streams as many, unless told otherwise', () => {
+    expect(readConfig({ VIDEO_SLOTS: '7' }, machine)).toMatchObject({ FILM_SLOTS: 3, VIDEO_STREAMS: 7 });
+    expect(readConfig({ VIDEO_SLOTS: '1', FILM_SLOTS: 'auto' }, machine)).toMatchObject({ FILM_SLOTS: 1 });
+    expect(readConfig({ VIDEO_SLOTS: '7', FILM_SLOTS: '9', VIDEO_STREAMS: '2' }, machine)).toMatchObject({
+      VIDEO_SLOTS: 7,
+      FILM_SLOTS: 9,
+      VIDEO_STREAMS: 2,
+    });
+  });
+
+  it.each([
+    ['FILM_SLOTS', ['0', '257', '1.5']],
+    ['FILM_SECONDS', ['0', '604801']],
+    ['VIDEO_STREAMS', ['0', '257']],
+  ])('refuses a %s of %j', (name, values) => {
+    for (const value of values) expect(() => readConfig({ [name]: value }, machine), value).toThrow(name);
   });
 
   it('takes auto and empty as not given', () => {

@@ -62,7 +62,8 @@ export const isolation: Scenario<IsolationSettings> = {
     progress.step('making the media');
     const photo = await makePhoto(folder, shape);
     const clip = await makeClip(folder, { seconds: clipSeconds, height: from }, signal);
-    await using server = await startServer({ signal, env });
+    // The clip is long so that it outlasts a phase, not to be run as a film: those have places of their own.
+    await using server = await startServer({ signal, env: { FILM_SECONDS: '604800', ...env } });
     const jobs = new JobClient(server.address, signal);
     const slots = server.videoSlots;
 

@@ -26,17 +26,24 @@ interface JsonSchema {
 
 /** A table of an object schema's fields: name, what is allowed, default, meaning. */
 export function fieldsTable(schema: JsonSchema): string {
-  const rows = Object.entries(schema.properties ?? {}).map(([name, field]) => [
-    `\`${name}\``,
-    allowed(field),
-    field.default === undefined
-      ? schema.required?.includes(name) === true
-        ? 'needed'
-        : '–'
-      : `\`${JSON.stringify(field.default)}\``,
-    field.description ?? '',
+  return table(['field', 'allowed', 'default', 'meaning'], fieldRows(schema, ''));
+}
+
+/** Fields of a field that is an object come right after it. */
+function fieldRows(schema: JsonSchema, within: string): string[][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => [
+    [
+      `\`${within}${name}\``,
+      allowed(field),
+      field.default === undefined
+        ? schema.required?.includes(name) === true
+          ? 'needed'
+          : '–'
+        : `\`${JSON.stringify(field.default)}\``,
+      field.description ?? '',
+    ],
+    ...fieldRows(field, `${within}${name}.`),
   ]);
-  return table(['field', 'allowed', 'default', 'meaning'], rows);
 }
 
 function allowed(schema: JsonSchema): string {

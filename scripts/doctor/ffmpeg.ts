@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { guarded, NO_GUARDS } from '../../src/engines/child-guard.ts';
 import type { GuardTools } from '../../src/engines/child-guard.ts';
+import { FfmpegTools } from '../../src/engines/ffmpeg-tools.ts';
 import { readCapabilities } from '../../src/engines/ffmpeg-capabilities.ts';
 import { missing, ok, warning } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -22,16 +23,27 @@ export async function ffmpeg(paths: { ffmpeg: string; ffprobe: string }): Promis
     output(paths.ffmpeg, ['-hide_banner', '-filters']),
   ]);
   const found = readCapabilities({ ffmpeg: tool, ffprobe: probe, encoders, filters });
+  const hardware = found.ffmpeg === null ? null : await hardwareOf(paths);
   return [
     ...(found.ffmpeg === null ? [] : [ok('ffmpeg', `${found.ffmpeg} (${paths.ffmpeg})`)]),
     ...(found.ffprobe === null ? [] : [ok('ffprobe', `${found.ffprobe} (${paths.ffprobe})`)]),
     ...(found.encoders.length === 0 ? [] : [ok('codecs', `FFmpeg has ${found.encoders.join(', ')}`)]),
+    ...(hardware === null ? [] : [ok('hardware', hardware)]),
     ...found.missing.map((sentence) => {
       if (sentence.includes(' cannot be run')) return missing('ffmpeg', sentence, './scripts/setup');
       const necessary = NECESSARY.some((name) => sentence.includes(` encoder ${name}:`));
       return (necessary ? missing : warning)('ffmpeg', sentence, FULL_BUILD);
     }),
   ];
+}
+
+/** Each that FFmpeg lists was tried on a frame, as the server does when an output asks for it. */
+async function hardwareOf({ ffmpeg, ffprobe }: { ffmpeg: string; ffprobe: string }): Promise<string> {
+  const tools = new FfmpegTools({ ffmpegPath: ffmpeg, ffprobePath: ffprobe, timeoutSeconds: 60 });
+  const works = await tools.hardware();
+  return works.size === 0
+    ? 'no hardware here encodes video: software does it (nothing is wrong with that)'
+    : `encoders of hardware that work here: ${[...works].join(', ')}`;
 }
 
 /** setpriv and prlimit of util-linux: they end FFmpeg with Mediamill, and bound what it may take. */

@@ -73,6 +73,7 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
             processes: config.PROCESSES,
             imageThreads: config.IMAGE_THREADS,
             videoSlots: config.VIDEO_SLOTS,
+            filmSlots: config.FILM_SLOTS,
           },
           'serving',
         );

@@ -14,6 +14,12 @@ export interface ChildRequest {
   readonly timeoutMs: number;
   /** Bytes of standard output to collect; more than that stops it. Without, standard output is dropped. */
   readonly maxOutput?: number;
+  /**
+   * Takes standard output as it comes, instead of collecting it. It must be piped at once: Node drops
+   * what nobody listens to when a process exits. What is not read stays in the pipe and makes the process wait, and
+   * this promise too; a process that is stopped loses it.
+   */
+  onStdout?(stdout: Readable): void;
   onStderr?(text: string): void;
   /** What it writes to file descriptor 3. */
   onProgress?(text: string): void;
@@ -34,11 +40,12 @@ export interface ChildEnd {
  */
 export function runChild(request: ChildRequest): Promise<ChildEnd> {
   const { command, signal, timeoutMs, maxOutput } = request;
+  const streams = request.onStdout !== undefined;
   signal.throwIfAborted();
   const child = spawn(command.program, command.args, {
     stdio: [
       'ignore',
-      maxOutput === undefined ? 'ignore' : 'pipe',
+      maxOutput === undefined && !streams ? 'ignore' : 'pipe',
       'pipe',
       ...(request.onProgress === undefined ? [] : (['pipe'] as const)),
     ],
@@ -54,7 +61,10 @@ export function runChild(request: ChildRequest): Promise<ChildEnd> {
     if (stopped !== null) return;
     stopped = why;
     // At once: nobody wants what it would still write after SIGTERM, which it ignores in a loop of duplicated frames.
-    killGroup(child);
+    // Gone already where only its output is still waited for: its number may be another's by now.
+    if (!streams || (child.exitCode === null && child.signalCode === null)) killGroup(child);
+    // Nobody reads on, and unread bytes would keep the pipe open for ever.
+    if (streams) child.stdout?.destroy();
   };
   const onAbort = (): void => stop('aborted');
   const clock = setTimeout(() => stop('timeout'), timeoutMs);
@@ -64,10 +74,14 @@ export function runChild(request: ChildRequest): Promise<ChildEnd> {
     signal.removeEventListener('abort', onAbort);
   };
 
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    if (stdout.length + text.length > (maxOutput ?? 0)) stop('overflow');
-    else stdout += text;
-  });
+  if (request.onStdout !== undefined && child.stdout !== null) {
+    request.onStdout(child.stdout);
+  } else {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      if (stdout.length + text.length > (maxOutput ?? 0)) stop('overflow');
+      else stdout += text;
+    });
+  }
   child.stderr?.setEncoding('utf8').on('data', (text: string) => request.onStderr?.(text));
   const progress = child.stdio[3] as Readable | undefined;
   progress?.setEncoding('utf8').on('data', (text: string) => request.onProgress?.(text));

@@ -1,6 +1,6 @@
 // What an FFmpeg can do, from what it prints about itself.
 
-import type { VideoCapabilities } from '../contracts.ts';
+import type { VideoCapabilities } from '../engine-contracts.ts';
 
 /** Encoders that outputs ask for, and what there is not without them. */
 const ENCODERS: Readonly<Record<string, string>> = {
@@ -11,12 +11,23 @@ const ENCODERS: Readonly<Record<string, string>> = {
   mjpeg: 'no JPEG thumbnails',
   png: 'no PNG thumbnails',
   libwebp: 'no WebP thumbnails',
+  libwebp_anim: 'no WebP previews',
+  gif: 'no GIF previews',
+  libx265: 'no HEVC can be encoded',
+  libsvtav1: 'no AV1 can be encoded',
+  libmp3lame: 'no MP3 can be made',
+  flac: 'no FLAC can be made',
+  pcm_s16le: 'no WAV and no waveforms',
+  webvtt: 'no subtitles can be kept',
 };
 const FILTERS: Readonly<Record<string, string>> = {
   zscale: 'HDR sources come out pale',
   tonemap: 'HDR sources come out pale',
   bwdif: 'interlaced sources stay interlaced',
   thumbnail: 'no thumbnails',
+  loudnorm: 'sound keeps its loudness',
+  subtitles: 'no subtitles can be burned in',
+  ssim: 'no quality can be aimed at by name',
 };
 const OLDEST = [5, 1] as const;
 

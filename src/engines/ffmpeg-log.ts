@@ -38,7 +38,7 @@ export class FfmpegLog {
   }
 
   #add(line: string): void {
-    if (line.trim() === '') return;
+    if (line.trim() === '' || CHATTER.test(line)) return;
     const parsed = parseLogLine(line.slice(0, MAX_LINE));
     if (parsed.level === 'error' || parsed.level === 'fatal') this.#errors++;
     if (this.#first.length < KEPT_FIRST) this.#first.push(parsed);
@@ -71,6 +71,9 @@ export class FfmpegLog {
     return [...new Set(words)].slice(0, 3).join('; ');
   }
 }
+
+/** SVT-AV1 introduces itself in fifteen lines, whatever level was asked for: they would be all that is kept. */
+const CHATTER = /^Svt\[(?:info|warn)\]/;
 
 /** True, but said of every failure, or only meant for those who sit before a terminal. */
 const NOISE =

@@ -72,6 +72,8 @@ export class ProgressSum {
   readonly #done: number[];
   readonly #now: () => number;
   readonly #startedAt: number;
+  /** Of the weight: what was done before this attempt, which tells nothing of the time to come. */
+  #found = 0;
   #progress = 0;
 
   constructor(shares: readonly RunShare[], now: () => number) {
@@ -85,7 +87,15 @@ export class ProgressSum {
   update(run: number, { outSeconds, speed }: ProgressBlock): ProgressUpdate {
     const expected = this.#shares[run]?.expectedSeconds ?? null;
     const fraction = outSeconds === null || expected === null || expected <= 0 ? 0 : outSeconds / expected;
-    this.#done[run] = Math.max(this.#done[run] ?? 0, Math.min(fraction, 1));
+    return this.reach(run, fraction, speed);
+  }
+
+  /** Run number `run` has come so far, 0–1. `isFound`: what is new of that was there before. */
+  reach(run: number, fraction: number, speed: number | null, isFound = false): ProgressUpdate {
+    const before = this.#done[run] ?? 0;
+    const done = Math.max(before, Math.min(fraction, 1));
+    this.#done[run] = done;
+    if (isFound) this.#found += (done - before) * (this.#shares[run]?.weight ?? 0);
     return this.#sum(speed);
   }
 
@@ -102,11 +112,12 @@ export class ProgressSum {
     this.#progress = Math.max(this.#progress, fraction * BEFORE_THE_END);
     const elapsed = (this.#now() - this.#startedAt) / 1000;
     // The first instants say nothing of the rest.
-    const isTelling = fraction > 0.01 && elapsed > 0.5;
+    const own = total === 0 ? 0 : (done - this.#found) / total;
+    const isTelling = own > 0.01 && elapsed > 0.5;
     return {
       progress: this.#progress,
       speed,
-      etaSeconds: isTelling ? Math.round(((elapsed * (1 - fraction)) / fraction) * 10) / 10 : null,
+      etaSeconds: isTelling ? Math.round(((elapsed * (1 - fraction)) / own) * 10) / 10 : null,
     };
   }
 }

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
+import type { Readable } from 'node:stream';
 import { Problem } from '../problems.ts';
 import { guarded, hardLimits, NO_GUARDS } from './child-guard.ts';
 import type { ChildLimits, GuardTools } from './child-guard.ts';
@@ -9,7 +10,8 @@ import { runChild } from './child.ts';
 import type { ChildEnd } from './child.ts';
 import { readCapabilities } from './ffmpeg-capabilities.ts';
 import type { Capabilities } from './ffmpeg-capabilities.ts';
-import type { FfmpegLog } from './ffmpeg-log.ts';
+import { findHardware } from './ffmpeg-hardware.ts';
+import { FfmpegLog } from './ffmpeg-log.ts';
 
 const GiB = 1024 ** 3;
 const PROBE_TIMEOUT_MS = 15_000;
@@ -29,8 +31,10 @@ export interface FfmpegRun {
   /** No file that it writes may grow past it. */
   readonly fileBytes: number;
   readonly signal: AbortSignal;
-  readonly log: FfmpegLog;
+  readonly log: Pick<FfmpegLog, 'feed' | 'end'>;
   readonly onProgress: (text: string) => void;
+  /** Takes what it writes to standard output, as it comes. */
+  readonly onStdout?: (stdout: Readable) => void;
 }
 
 interface Guard {
@@ -42,6 +46,7 @@ export class FfmpegTools {
   readonly #paths: ToolPaths;
   #guard: Promise<Guard> | undefined;
   #capabilities: Promise<Capabilities> | undefined;
+  #hardware: Promise<ReadonlySet<string>> | undefined;
 
   constructor(paths: ToolPaths) {
     this.#paths = paths;
@@ -54,6 +59,22 @@ export class FfmpegTools {
       return found;
     });
     return this.#capabilities;
+  }
+
+  /** The hardware encoders that work here, by FFmpeg's names. Tried once, bounded as every encode is. */
+  hardware(): Promise<ReadonlySet<string>> {
+    this.#hardware ??= findHardware(
+      () => answer(this.#paths.ffmpegPath, ['-hide_banner', '-encoders']),
+      async (args) => {
+        const { code } = await this.#run(this.#paths.ffmpegPath, args, new FfmpegLog(), {
+          signal: new AbortController().signal,
+          timeoutMs: QUESTION_TIMEOUT_MS,
+          fileBytes: 0,
+        });
+        return code === 0;
+      },
+    );
+    return this.#hardware;
   }
 
   async #ask(): Promise<Capabilities> {
@@ -70,7 +91,15 @@ export class FfmpegTools {
   }
 
   /** Rejects `encoder_missing`, or with the signal's reason; any other end is for the caller to judge. */
-  async ffmpeg({ args, scratch, fileBytes, signal, log, onProgress }: FfmpegRun): Promise<ChildEnd> {
+  async ffmpeg({
+    args,
+    scratch,
+    fileBytes,
+    signal,
+    log,
+    onProgress,
+    onStdout,
+  }: FfmpegRun): Promise<ChildEnd> {
     const { ffmpegPath, timeoutSeconds } = this.#paths;
     return this.#run(ffmpegPath, args, log, {
       cwd: scratch,
@@ -78,6 +107,7 @@ export class FfmpegTools {
       timeoutMs: timeoutSeconds * 1000,
       onProgress,
       fileBytes,
+      ...(onStdout && { onStdout }),
     });
   }
 
@@ -94,7 +124,7 @@ export class FfmpegTools {
   async #run(
     program: string,
     args: readonly string[],
-    log: FfmpegLog,
+    log: Pick<FfmpegLog, 'feed' | 'end'>,
     { fileBytes, ...how }: Omit<Parameters<typeof runChild>[0], 'command'> & { fileBytes: number },
   ): Promise<ChildEnd> {
     const { tools, hard } = await (this.#guard ??= findGuard());

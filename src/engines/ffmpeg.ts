@@ -1,16 +1,28 @@
 // VideoEngine by FFmpeg: probe, plan, run, check. What runs is stopped by an abort and by `close`.
 
-import type { SourceFacts, VideoEngine } from '../contracts.ts';
+import { availableParallelism } from 'node:os';
+import type { MediaFile, SourceFacts, VideoEngine, VideoStreaming } from '../engine-contracts.ts';
 import type { Logger } from '../logger.ts';
-import { mainVideo } from '../operations/media-probe.ts';
+import { mainAudio, mainVideo } from '../operations/media-probe.ts';
 import type { MediaProbe } from '../operations/media-probe.ts';
+import { analysesOf, planOutput } from '../operations/video.ts';
+import type { Asset, Source } from '../operations/video-operation.ts';
+import { NO_FINDINGS } from '../operations/video/analysis.ts';
 import { shownSize } from '../operations/video/geometry.ts';
+import { workSeconds } from '../operations/video/work.ts';
 import { Problem } from '../problems.ts';
+import { analyse } from './analyse.ts';
+import type { RunContext } from './encode-run.ts';
+import type { Capabilities } from './ffmpeg-capabilities.ts';
+import type { RunPlace } from './ffmpeg-command.ts';
 import { FfmpegTools } from './ffmpeg-tools.ts';
 import { makeOutputs } from './make-outputs.ts';
 import type { ProduceRequest, Produced } from './make-outputs.ts';
+import { measureDuration } from './measure-duration.ts';
 import { probe } from './probe.ts';
-import { checkSource } from './source-bounds.ts';
+import { checkLength, checkSource } from './source-bounds.ts';
+import { streamOutput } from './stream-output.ts';
+import type { StreamRequest } from './stream-output.ts';
 
 export interface VideoEngineOptions {
   readonly ffmpegPath: string;
@@ -21,19 +33,35 @@ export interface VideoEngineOptions {
   readonly maxPixels: number;
   /** Wall clock of one FFmpeg run. */
   readonly timeoutSeconds: number;
+  /** That encoders may use; as many as there are. */
+  readonly cores?: number;
+  /** False: every output is encoded in one piece. */
+  readonly chunks?: boolean;
   readonly log?: Pick<Logger, 'debug' | 'warn'>;
   /** Milliseconds, for estimates. */
   readonly now?: () => number;
+}
+
+interface Opening extends Omit<StreamRequest, 'output'> {
+  readonly outputs: ProduceRequest['outputs'];
+  readonly onSource?: (facts: SourceFacts) => void;
+  readonly chunks?: unknown;
+}
+
+interface Opened {
+  readonly source: Source;
+  readonly capabilities: Capabilities;
+  readonly context: RunContext;
 }
 
 /** Starts nothing until it is asked for something. */
 export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
   const tools = new FfmpegTools(options);
   const closing = new AbortController();
-  const running = new Set<Promise<Produced>>();
+  const running = new Set<Promise<unknown>>();
 
-  async function produce(request: ProduceRequest): Promise<Produced> {
-    const { path, mediaType, signal } = request;
+  /** What work on a source needs: its facts, where its files are, what this FFmpeg can. */
+  async function open({ signal, scratch, ...request }: Opening): Promise<Opened> {
     signal.throwIfAborted();
     const capabilities = await tools.capabilities();
     if (capabilities.ffmpeg === null || capabilities.ffprobe === null) {
@@ -42,20 +70,94 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
         `${capabilities.missing[0]}. The operator finds out more by running \`npm run doctor\`.`,
       );
     }
-    const source = await probe({ path, mediaType, maxPixels: options.maxPixels }, (args, log) =>
+    const files = request.assets ?? new Map<string, MediaFile>();
+    const { maxPixels, maxSeconds, timeoutSeconds, log } = options;
+    const place: RunPlace = {
+      source: request.source,
+      assets: files,
+      scratch,
+      maxPixels,
+      maxSeconds,
+    };
+    const probed = await timed(await look(request.source, signal), place, signal);
+    request.onSource?.(factsOf(probed, request.source.mediaType));
+    const assets = new Map<string, Asset>();
+    for (const [reference, file] of files) {
+      assets.set(reference, { mediaType: file.mediaType, probe: await look(file, signal) });
+    }
+    const source: Source = {
+      probe: probed,
+      mediaType: request.source.mediaType,
+      video: mainVideo(probed),
+      audio: mainAudio(probed),
+      filters: capabilities.filters,
+      hardware: wantsHardware(request.outputs) ? await tools.hardware() : new Set(),
+      cores: options.cores ?? availableParallelism(),
+      mayCopy: true,
+      mayChunk: options.chunks !== false && request.chunks !== undefined,
+      findings: NO_FINDINGS,
+      assets,
+    };
+    const context: RunContext = { tools, place, timeoutSeconds, signal, ...(log && { log }) };
+    return { source, capabilities, context };
+  }
+
+  async function produce(request: ProduceRequest): Promise<Produced> {
+    const { source, capabilities, context } = await open(request);
+    const outputs = Object.entries(request.outputs);
+    const parts = Object.fromEntries(outputs.map(([name, output]) => [name, planOutput(output, source)]));
+    checkLength(parts, options);
+    request.onWork?.(
+      workSeconds(parts, {
+        fps: source.video?.fps ?? null,
+        durationSeconds: source.probe.durationSeconds,
+      }),
+    );
+    const findings = await analyse(
+      outputs.flatMap(([, output]) => analysesOf(output, source)),
+      { ...context, source },
+    );
+    return makeOutputs(request, { ...source, findings }, context.place, capabilities, { ...options, tools });
+  }
+
+  async function stream(request: StreamRequest): Promise<VideoStreaming> {
+    const { source, capabilities, context } = await open({ ...request, outputs: { video: request.output } });
+    const findings = await analyse(analysesOf(request.output, source), { ...context, source });
+    return streamOutput(request, { ...source, findings }, capabilities, context);
+  }
+
+  function count<T>(work: Promise<T>): Promise<T> {
+    running.add(work);
+    return work.finally(() => running.delete(work));
+  }
+
+  /** With its duration, whether the file says it or not. */
+  async function timed(found: MediaProbe, place: RunPlace, signal: AbortSignal): Promise<MediaProbe> {
+    if (found.durationSeconds !== null) return found;
+    const measured = { ...found, durationSeconds: await measureDuration(tools, place, signal) };
+    checkSource(measured, options);
+    return measured;
+  }
+
+  /** What a file is. Rejects what may not be worked on. */
+  async function look({ path, mediaType }: MediaFile, signal: AbortSignal): Promise<MediaProbe> {
+    const found = await probe({ path, mediaType, maxPixels: options.maxPixels }, (args, log) =>
       tools.ffprobe(args, log, signal),
     );
-    checkSource(source, options);
-    request.onSource(factsOf(source, mediaType));
-    return makeOutputs(request, source, capabilities, { ...options, tools });
+    checkSource(found, options);
+    return found;
   }
 
   return {
     produce(request) {
       const signal = AbortSignal.any([request.signal, closing.signal]);
-      const work = produce({ ...request, signal });
-      running.add(work);
-      return work.finally(() => running.delete(work));
+      return count(produce({ ...request, signal }));
+    },
+    async stream(request) {
+      const signal = AbortSignal.any([request.signal, closing.signal]);
+      const streaming = await count(stream({ ...request, signal }));
+      count(streaming.ended).catch(() => undefined);
+      return streaming;
     },
     capabilities: () => tools.capabilities(),
     async close() {
@@ -63,6 +165,11 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
       await Promise.allSettled(running);
     },
   };
+}
+
+/** It is looked for, which takes a moment, only where somebody asks for it. */
+function wantsHardware(outputs: ProduceRequest['outputs']): boolean {
+  return Object.values(outputs).some((output) => 'hardware' in output && output.hardware !== 'off');
 }
 
 /** As shown: after rotation. */

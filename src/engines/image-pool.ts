@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { isMarkedAsUntransferable } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { ImageEngine, Rendering } from '../contracts.ts';
+import type { ImageEngine, Rendering } from '../engine-contracts.ts';
 import { fingerprint, isMarked } from '../lib/fingerprint.ts';
 import { decodedFrames, readImageHeader, screen } from '../lib/image-header.ts';
 import type { ImageOutput } from '../operations/image.ts';

@@ -1,6 +1,6 @@
 // What the pool and its threads say to each other. Plain data: classes and error codes are lost between threads.
 
-import type { Rendering } from '../contracts.ts';
+import type { Rendering } from '../engine-contracts.ts';
 import type { ImageHeader } from '../lib/image-header.ts';
 import { imageFormats } from '../operations/image-format.ts';
 import type { ImageFormat } from '../operations/image-format.ts';

@@ -2,7 +2,8 @@
 
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ImageEngine, LocalFile } from '../contracts.ts';
+import type { LocalFile } from '../contracts.ts';
+import type { ImageEngine } from '../engine-contracts.ts';
 import { sniff, SNIFF_BYTES } from '../lib/media-type.ts';
 import type { ImageOutput } from '../operations/image.ts';
 import { Problem } from '../problems.ts';

@@ -1,25 +1,32 @@
-// Makes the outputs of one source: the planned runs, each result checked; a copy that fails its check is encoded instead.
+// Makes the outputs of one source: the planned runs, each result checked; what was tried in vain is tried the plain way.
 
-import { rm, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ProducedFile, VideoEngine } from '../contracts.ts';
+import type { ProducedOutput, VideoEngine } from '../engine-contracts.ts';
 import type { Logger } from '../logger.ts';
-import { mainAudio, mainVideo } from '../operations/media-probe.ts';
-import type { MediaProbe } from '../operations/media-probe.ts';
 import type { OutputPart, Source } from '../operations/video-operation.ts';
 import { planOutput } from '../operations/video.ts';
-import { MAX_PIXELS } from '../operations/video/fields.ts';
+import { agreeOnChunks } from '../operations/video/chunk-plan.ts';
+import { planBatches } from '../operations/video/chunk-runs.ts';
+import type { Batch } from '../operations/video/chunk-runs.ts';
 import { planRuns } from '../operations/video/plan.ts';
-import type { Plan, Run, RunOutput } from '../operations/video/plan.ts';
+import { foldersOf } from '../operations/video/run.ts';
+import type { Plan } from '../operations/video/plan.ts';
+import type { Run, RunOutput } from '../operations/video/run.ts';
 import { Problem } from '../problems.ts';
+import { checkPiece } from './check-piece.ts';
+import type { CheckedPiece } from './check-piece.ts';
+import { encodeInChunks } from './chunks.ts';
+import { ChunkFault, CopyFault, copies, encodeRun, hidden } from './encode-run.ts';
+import type { RunContext } from './encode-run.ts';
 import type { Capabilities } from './ffmpeg-capabilities.ts';
-import { ffmpegArguments } from './ffmpeg-command.ts';
-import { damageIn, failureOf } from './ffmpeg-failure.ts';
-import { FfmpegLog } from './ffmpeg-log.ts';
-import { ProgressReader, ProgressSum } from './ffmpeg-progress.ts';
+import type { RunPlace } from './ffmpeg-command.ts';
+import { damageIn } from './ffmpeg-failure.ts';
+import { ProgressSum } from './ffmpeg-progress.ts';
 import type { FfmpegTools } from './ffmpeg-tools.ts';
-import { probe } from './probe.ts';
-import { checkResult } from './verify.ts';
+import { beginFinish } from './finish.ts';
+import type { Follower } from './finish/follower.ts';
+import { broken } from './verify.ts';
 
 export type ProduceRequest = Parameters<VideoEngine['produce']>[0];
 export type Produced = Awaited<ReturnType<VideoEngine['produce']>>;
@@ -33,14 +40,10 @@ export interface MakingOptions {
   readonly now?: () => number;
 }
 
-/** A copy came out broken, or its source is damaged: nothing is wrong that encoding could not mend. */
-class CopyFault extends Error {
-  override readonly name = 'CopyFault';
-}
-
 export async function makeOutputs(
   request: ProduceRequest,
-  source: MediaProbe,
+  source: Source,
+  place: RunPlace,
   capabilities: Capabilities,
   options: MakingOptions,
 ): Promise<Produced> {
@@ -53,12 +56,17 @@ export async function makeOutputs(
       request.onProgress({ ...update, progress });
     },
   };
-  try {
-    return await new Making(steady, source, capabilities, options, true).run();
-  } catch (error) {
-    if (!(error instanceof CopyFault)) throw error;
-    options.log?.warn({ reason: error.message }, 'a copied stream did not pass, encoding it');
-    return new Making(steady, source, capabilities, options, false).run();
+  let tried = source;
+  for (;;) {
+    try {
+      return await new Making(steady, tried, place, capabilities, options).run();
+    } catch (error) {
+      const isCopy = error instanceof CopyFault && tried.mayCopy;
+      const isChunk = error instanceof ChunkFault && tried.mayChunk;
+      if (!isCopy && !isChunk) throw error;
+      options.log?.warn({ reason: error.message }, 'a shortcut did not work out, encoding the plain way');
+      tried = { ...tried, ...(isCopy ? { mayCopy: false } : { mayChunk: false }) };
+    }
   }
 }
 
@@ -68,8 +76,15 @@ class Making {
   readonly #parts: Readonly<Record<string, OutputPart>>;
   readonly #plan: Plan;
   readonly #runs: readonly Run[];
+  readonly #batches: readonly Batch[];
+  readonly #source: Source;
+  /** FFmpeg's. */
+  readonly #version: string;
+  readonly #place: RunPlace;
   readonly #progress: ProgressSum;
-  readonly #files: Record<string, ProducedFile> = {};
+  readonly #checked = new Map<string, CheckedPiece>();
+  readonly #followers = new Map<string, Follower>();
+  #following: Promise<void> | null = null;
   readonly #warnings = new Set<string>();
   /** Aborts the other lane when one fails. */
   readonly #stop = new AbortController();
@@ -77,179 +92,186 @@ class Making {
 
   constructor(
     request: ProduceRequest,
-    probed: MediaProbe,
+    source: Source,
+    place: RunPlace,
     capabilities: Capabilities,
     options: MakingOptions,
-    mayCopy: boolean,
   ) {
-    const { filters } = capabilities;
-    const source: Source = {
-      probe: probed,
-      video: mainVideo(probed),
-      audio: mainAudio(probed),
-      filters,
-      mayCopy,
-    };
     this.#request = request;
     this.#options = options;
-    this.#parts = Object.fromEntries(
-      Object.entries(request.outputs).map(([name, output]) => [name, planOutput(output, source)]),
+    this.#place = place;
+    this.#source = source;
+    this.#version = capabilities.ffmpeg ?? '';
+    this.#parts = agreeOnChunks(
+      Object.fromEntries(
+        Object.entries(request.outputs).map(([name, output]) => [name, planOutput(output, source)]),
+      ),
     );
     requireEncoders(this.#parts, capabilities);
     this.#plan = planRuns(this.#parts, source);
-    this.#runs = [...this.#plan.runs, ...this.#plan.stills];
-    this.#progress = new ProgressSum(this.#runs, options.now ?? Date.now);
+    this.#runs = [...this.#plan.preparations, ...this.#plan.runs, ...this.#plan.stills];
+    this.#batches = planBatches(this.#parts, source);
+    this.#progress = new ProgressSum([...this.#runs, ...this.#batches], options.now ?? Date.now);
     this.#signal = AbortSignal.any([request.signal, this.#stop.signal]);
   }
 
   async run(): Promise<Produced> {
-    const lanes = [this.#lane(this.#plan.runs), this.#lane(this.#plan.stills)];
+    await this.#begin();
+    try {
+      await this.#lane(this.#plan.preparations);
+      await this.#beside(this.#lane(this.#plan.runs), this.#lane(this.#plan.stills), this.#inChunks());
+    } finally {
+      await this.#following?.catch(() => undefined);
+    }
+    const outputs: Record<string, ProducedOutput> = {};
+    for (const name of Object.keys(this.#parts)) outputs[name] = await this.#finish(name);
+    return { outputs, warnings: [...this.#warnings] };
+  }
+
+  /** Nothing of ours may be running when the caller hears of a failure. */
+  async #beside(...lanes: readonly Promise<void>[]): Promise<void> {
     try {
       await Promise.all(lanes);
     } catch (error) {
       this.#stop.abort(error);
-      // Nothing of ours may be running when the caller hears of it.
       await Promise.allSettled(lanes);
       throw error;
     }
-    const files = Object.fromEntries(
-      Object.keys(this.#parts).flatMap((name) => {
-        const file = this.#files[name];
-        return file === undefined ? [] : [[name, file]];
-      }),
+  }
+
+  async #begin(): Promise<void> {
+    const { tools, maxPixels } = this.#options;
+    for (const [name, folder] of Object.entries(foldersOf(this.#parts))) {
+      const part = this.#parts[name] as OutputPart;
+      const path = join(this.#place.scratch, folder);
+      await mkdir(path, { recursive: true });
+      const follower = beginFinish(part, {
+        part,
+        folder: path,
+        tools,
+        maxPixels,
+        signal: this.#signal,
+        publish: async (file) => {
+          this.#signal.throwIfAborted();
+          await this.#request.publish?.(name, file);
+        },
+      });
+      this.#followers.set(name, follower);
+    }
+  }
+
+  /** Lets those who work beside the encode look at what there is. A look that fails fails the job. */
+  #follow(): void {
+    if (this.#following !== null) return;
+    const polls = [...this.#followers.values()].map(async (follower) => follower.poll?.());
+    this.#following = Promise.all(polls).then(
+      () => {
+        this.#following = null;
+      },
+      (error: unknown) => this.#stop.abort(error),
     );
-    return { files, warnings: [...this.#warnings] };
   }
 
   async #lane(runs: readonly Run[]): Promise<void> {
     for (const run of runs) await this.#make(run, this.#runs.indexOf(run));
   }
 
+  async #inChunks(): Promise<void> {
+    const { chunks: shelf } = this.#request;
+    const { video } = this.#source;
+    if (shelf === undefined || video === null) return;
+    for (const [index, batch] of this.#batches.entries()) {
+      const number = this.#runs.length + index;
+      const joined = await encodeInChunks(batch, {
+        ...this.#context(),
+        shelf,
+        version: this.#version,
+        video: video.index,
+        check: (output, damage) => this.#check(output, damage),
+        onProgress: (done, speed, isFound) =>
+          this.#request.onProgress(this.#progress.reach(number, done, speed, isFound)),
+      });
+      for (const { output, checked } of joined) {
+        for (const warning of checked.warnings) this.#warnings.add(warning);
+        this.#checked.set(output.file, checked);
+      }
+      this.#request.onProgress(this.#progress.finish(number));
+    }
+  }
+
   async #make(run: Run, number: number): Promise<void> {
-    const log = await this.#encode(run, number);
-    if (run.fallback !== null && (log === null || !(await this.#exists(run)))) {
+    const log = await encodeRun(run, this.#context(), (block) => {
+      this.#request.onProgress(this.#progress.update(number, block));
+      this.#follow();
+    });
+    const hide = hidden(run);
+    const damage = log === null ? null : damageIn(log, hide);
+    // Each is a process; a job of fifty outputs must not start fifty at once.
+    const checks: CheckedPiece[] = [];
+    for (const pair of inPairs(log === null ? [] : run.outputs)) {
+      checks.push(...(await Promise.all(pair.map((output) => this.#check(output, damage)))));
+    }
+    if (run.fallback !== null && (log === null || checks.some(({ fault }) => fault === EMPTY))) {
       return this.#make(run.fallback, number);
     }
-    const damage = log === null ? null : damageIn(log, hidden(run));
-    if (damage !== null && this.#copies(run)) throw new CopyFault(damage);
-    // Each is a process; a job of fifty outputs must not start fifty at once.
-    for (const pair of inPairs(run.outputs)) {
-      await Promise.all(pair.map((output) => this.#check(run, output, damage)));
+    if (damage !== null && copies(run)) throw new CopyFault(damage);
+    for (const [index, checked] of checks.entries()) {
+      this.#accept(run, run.outputs[index] as RunOutput, checked, damage);
     }
     this.#request.onProgress(this.#progress.finish(number));
   }
 
-  /** Null: it failed, and there is another way. */
-  async #encode(run: Run, number: number): Promise<FfmpegLog | null> {
-    const { tools, log: logger, maxPixels, maxSeconds, timeoutSeconds } = this.#options;
-    const { path, mediaType, scratch } = this.#request;
-    const log = new FfmpegLog();
-    const reader = new ProgressReader((block) => {
-      if (!block.isLast) this.#request.onProgress(this.#progress.update(number, block));
-    });
-    // What an earlier try left must not be taken for the result of this one.
-    await Promise.all(run.outputs.map(({ file }) => rm(join(scratch, file), { force: true })));
-    const end = await tools.ffmpeg({
-      args: ffmpegArguments(run, { path, mediaType, scratch, maxPixels, maxSeconds }),
-      scratch,
-      fileBytes: Math.max(...run.outputs.map(({ name }) => 2 * (this.#parts[name]?.maxBytes ?? 0))),
-      signal: this.#signal,
-      log,
-      onProgress: (text) => reader.feed(text),
-    });
-    const problem = failureOf(end, log, { timeoutSeconds, hide: hidden(run) });
-    if (problem === null) return log;
-    logger?.debug({ code: end.code, signal: end.signal, reason: log.reason(hidden(run)) }, 'ffmpeg failed');
-    const isFinal = problem.code !== 'encode_failed' && problem.code !== 'video_unreadable';
-    if (run.fallback !== null && !isFinal) return null;
-    if (this.#copies(run) && !isFinal) throw new CopyFault(problem.message);
-    throw problem;
+  #context(): RunContext {
+    const { tools, timeoutSeconds, log } = this.#options;
+    return { tools, timeoutSeconds, place: this.#place, signal: this.#signal, ...(log && { log }) };
   }
 
-  async #exists({ outputs }: Run): Promise<boolean> {
-    const sizes = await Promise.all(outputs.map(({ file }) => this.#bytes(file)));
-    return sizes.every((bytes) => bytes > 0);
+  async #check({ file, piece }: RunOutput, damage: string | null): Promise<CheckedPiece> {
+    const { tools, maxPixels } = this.#options;
+    const path = join(this.#place.scratch, file);
+    return checkPiece(piece, path, damage, { tools, maxPixels, signal: this.#signal });
   }
 
-  async #check(run: Run, { name, file }: RunOutput, damage: string | null): Promise<void> {
-    const part = this.#parts[name];
-    if (part === undefined) return;
-    const path = join(this.#request.scratch, file);
-    const bytes = await this.#bytes(file);
-    const { fault, warnings, size, durationSeconds } =
-      bytes === 0 ? NOTHING : checkResult(part.expects, await this.#probe(path, part.mediaType), damage);
+  #accept(run: Run, { name, file, piece }: RunOutput, checked: CheckedPiece, damage: string | null): void {
+    const { fault, warnings } = checked;
     if (fault !== null) {
-      if (this.#copies(run)) throw new CopyFault(fault);
+      if (copies(run)) throw new CopyFault(fault);
       throw broken(name, fault, damage);
     }
     // What a still of the same run would say, the clip says better: it knows where the source breaks off.
-    const clipSpeaks = part.expects.kind === 'still' && run.outputs.length > 1;
+    const clipSpeaks = piece.expects.kind === 'still' && run.outputs.length > 1;
     for (const warning of clipSpeaks ? [] : warnings) this.#warnings.add(warning);
-    this.#files[name] = {
-      path,
-      key: file,
-      mediaType: part.mediaType,
-      bytes,
+    this.#checked.set(file, checked);
+  }
+
+  async #finish(name: string): Promise<ProducedOutput> {
+    const part = this.#parts[name] as OutputPart;
+    const folder = foldersOf(this.#parts)[name] ?? '';
+    const pieces = part.pieces.flatMap(({ file }) => this.#checked.get(`${folder}/${file}`) ?? []);
+    const finished = await this.#followers.get(name)?.end(pieces);
+    const [first] = finished?.files ?? [];
+    if (finished === undefined || first === undefined) throw broken(name, 'it has no files', null);
+    for (const warning of finished.warnings ?? []) this.#warnings.add(warning);
+    const file = pieces[0]?.files[0];
+    const size = finished.size ?? file?.size ?? null;
+    return {
+      files: finished.files,
+      mediaType: first.mediaType,
+      bytes: finished.bytes ?? finished.files.reduce((sum, { bytes }) => sum + bytes, 0),
       width: size?.width ?? null,
       height: size?.height ?? null,
-      durationSeconds,
-      decisions: this.#plan.decisions[name] ?? part.decisions,
+      durationSeconds: finished.durationSeconds ?? file?.durationSeconds ?? null,
+      decisions: [...(this.#plan.decisions[name] ?? part.decisions), ...(finished.decisions ?? [])],
     };
   }
-
-  async #bytes(file: string): Promise<number> {
-    const found = await stat(join(this.#request.scratch, file)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
-    return found?.size ?? 0;
-  }
-
-  async #probe(path: string, mediaType: string): Promise<MediaProbe> {
-    const { tools, maxPixels } = this.#options;
-    try {
-      // Bars may make a result larger than any source may be.
-      const most = Math.max(maxPixels, MAX_PIXELS);
-      return await probe({ path, mediaType, maxPixels: most }, (args, log) =>
-        tools.ffprobe(args, log, this.#signal),
-      );
-    } catch (error) {
-      if (!(error instanceof Problem) || error.code !== 'video_unreadable') throw error;
-      return UNREADABLE;
-    }
-  }
-
-  #copies({ outputs }: Run): boolean {
-    return outputs.some(({ name }) =>
-      this.#parts[name]?.streams.some((stream) => stream.options['c'] === 'copy'),
-    );
-  }
 }
 
-const NOTHING = { fault: 'it is empty', warnings: [], size: null, durationSeconds: null };
-const UNREADABLE: MediaProbe = {
-  container: 'unknown',
-  durationSeconds: null,
-  bitRate: null,
-  streams: 0,
-  video: [],
-  audio: [],
-};
+const EMPTY = 'it is empty';
 
-function broken(name: string, fault: string, damage: string | null): Problem {
-  if (damage !== null) {
-    return new Problem(
-      'video_unreadable',
-      `The source is damaged (${damage}), and output "${name}" could not be made of it: ${fault}.`,
-    );
-  }
-  return new Problem(
-    'result_broken',
-    `Output "${name}" did not pass its check: ${fault}. Nothing was published.`,
-  );
-}
-
-function requireEncoders(parts: Readonly<Record<string, OutputPart>>, capabilities: Capabilities): void {
+export function requireEncoders(
+  parts: Readonly<Record<string, OutputPart>>,
+  capabilities: Capabilities,
+): void {
   for (const [name, { encoders }] of Object.entries(parts)) {
     const lacking = encoders.filter((encoder) => !capabilities.encoders.includes(encoder));
     if (lacking.length > 0) {
@@ -259,11 +281,6 @@ function requireEncoders(parts: Readonly<Record<string, OutputPart>>, capabiliti
       );
     }
   }
-}
-
-/** Our names of files, which mean nothing to anybody else. */
-function hidden({ outputs }: Run): string[] {
-  return outputs.map(({ file }) => file);
 }
 
 function inPairs<T>(items: readonly T[]): T[][] {

@@ -18,10 +18,10 @@ export interface ProbeRequest {
 export type RunProbe = (args: readonly string[], log: FfmpegLog) => Promise<ChildEnd>;
 
 const ENTRIES = [
-  'format=format_name,duration,bit_rate,nb_streams',
-  'stream=index,codec_type,codec_name,profile,level,pix_fmt,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate,nb_frames,duration,bit_rate,field_order,color_transfer,color_primaries,color_space,channels,sample_rate',
-  'stream_tags=rotate',
-  'stream_disposition=attached_pic,timed_thumbnails',
+  'format=format_name,duration,bit_rate,nb_streams,start_time',
+  'stream=index,codec_type,codec_name,profile,level,pix_fmt,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate,nb_frames,duration,bit_rate,field_order,color_transfer,color_primaries,color_space,channels,channel_layout,sample_rate,start_time',
+  'stream_tags=rotate,language',
+  'stream_disposition=attached_pic,timed_thumbnails,default',
   'stream_side_data=rotation',
 ].join(':');
 
@@ -140,6 +140,15 @@ const word = z
 
 const seconds = figure(0, 1e9);
 
+/** Two or three letters; `und` and `mis` say nothing. */
+const language = z
+  .string()
+  .regex(/^[A-Za-z]{2,3}$/)
+  .transform((text) => (/^(?:und|mis|mul|zxx)$/i.test(text) ? null : text.toLowerCase()))
+  .nullable()
+  .catch(null)
+  .default(null);
+
 const streamSchema = z.object({
   index: z.int().min(0).max(1000),
   codec_type: word,
@@ -160,15 +169,17 @@ const streamSchema = z.object({
   color_primaries: word,
   color_space: word,
   channels: whole(1000),
+  channel_layout: word,
+  start_time: figure(-1e9, 1e9),
   sample_rate: whole(1e7),
   tags: z
-    .object({ rotate: figure(-360, 360) })
-    .catch({ rotate: null })
-    .default({ rotate: null }),
+    .object({ rotate: figure(-360, 360), language })
+    .catch({ rotate: null, language: null })
+    .default({ rotate: null, language: null }),
   disposition: z
-    .object({ attached_pic: whole(1), timed_thumbnails: whole(1) })
-    .catch({ attached_pic: null, timed_thumbnails: null })
-    .default({ attached_pic: null, timed_thumbnails: null }),
+    .object({ attached_pic: whole(1), timed_thumbnails: whole(1), default: whole(1) })
+    .catch({ attached_pic: null, timed_thumbnails: null, default: null })
+    .default({ attached_pic: null, timed_thumbnails: null, default: null }),
   side_data_list: z
     .array(z.object({ rotation: figure(-360, 360) }))
     .catch([])
@@ -181,6 +192,7 @@ const documentSchema = z.object({
     duration: seconds,
     bit_rate: figure(1, 1e12),
     nb_streams: whole(10_000),
+    start_time: figure(-1e9, 1e9),
   }),
   streams: z.array(streamSchema).max(1000).default([]),
 });
@@ -194,8 +206,16 @@ export function parseProbe(text: string): MediaProbe | null {
     durationSeconds: positive(format.duration),
     bitRate: format.bit_rate,
     streams: format.nb_streams ?? streams.length,
+    startSeconds: format.start_time,
     video: streams.filter(({ codec_type }) => codec_type === 'video').map(videoStream),
     audio: streams.filter(({ codec_type }) => codec_type === 'audio').map(audioStream),
+    subtitles: streams
+      .filter(({ codec_type }) => codec_type === 'subtitle')
+      .map(({ index, codec_name, tags }) => ({
+        index,
+        codec: codec_name ?? 'unknown',
+        language: tags.language,
+      })),
   };
 }
 
@@ -228,10 +248,13 @@ function videoStream(stream: Stream): VideoStream {
     durationSeconds: positive(stream.duration),
     bitRate: stream.bit_rate,
     interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream.field_order ?? ''),
+    fieldOrderKnown: stream.field_order !== null,
+    startSeconds: stream.start_time,
     transfer: stream.color_transfer,
     primaries: stream.color_primaries,
     matrix: stream.color_space,
     attachedPicture: stream.disposition.attached_pic === 1 || stream.disposition.timed_thumbnails === 1,
+    isDefault: stream.disposition.default === 1,
   };
 }
 
@@ -241,6 +264,9 @@ function audioStream(stream: Stream): AudioStream {
     codec: stream.codec_name ?? 'unknown',
     profile: stream.profile,
     channels: stream.channels ?? 0,
+    layout: stream.channel_layout,
+    language: stream.tags.language,
+    startSeconds: stream.start_time,
     sampleRate: positive(stream.sample_rate),
     frames: positive(stream.nb_frames),
     durationSeconds: positive(stream.duration),

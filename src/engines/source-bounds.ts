@@ -1,6 +1,7 @@
 // Bounds of a source, from its probe: refused before any frame is decoded.
 
 import type { MediaProbe } from '../operations/media-probe.ts';
+import type { OutputPart } from '../operations/video-operation.ts';
 import { Problem } from '../problems.ts';
 import { MAX_CHANNELS, MAX_FPS, MAX_STREAMS } from './ffmpeg-input.ts';
 
@@ -8,6 +9,22 @@ export interface SourceBounds {
   readonly maxSeconds: number;
   /** Of one frame. */
   readonly maxPixels: number;
+}
+
+/** Sources may be joined to something longer than each of them. Throws `video_too_long`. */
+export function checkLength(
+  parts: Readonly<Record<string, Pick<OutputPart, 'pieces'>>>,
+  { maxSeconds }: Pick<SourceBounds, 'maxSeconds'>,
+): void {
+  for (const [name, { pieces }] of Object.entries(parts)) {
+    const longest = Math.max(0, ...pieces.map(({ expects }) => expects.durationSeconds ?? 0));
+    // Rounding to whole frames is no fault of anybody's.
+    if (longest <= maxSeconds + 1) continue;
+    throw new Problem(
+      'video_too_long',
+      `Output "${name}" would last ${Math.round(longest)} s; at most ${maxSeconds} s are made. Join fewer or shorter videos.`,
+    );
+  }
 }
 
 /** Throws `video_too_long` or `video_too_complex`, naming the bound. */

@@ -4,6 +4,7 @@ import { mainAudio, mainVideo } from '../operations/media-probe.ts';
 import type { MediaProbe } from '../operations/media-probe.ts';
 import type { Expectation, Size } from '../operations/video-operation.ts';
 import { shownSize } from '../operations/video/geometry.ts';
+import { Problem } from '../problems.ts';
 
 export interface Checked {
   /** What is wrong with it, or null. */
@@ -15,7 +16,7 @@ export interface Checked {
 }
 
 /** A result may be off by 2 s or 2 %; a short one by less, or an empty one would pass. */
-function tolerance(seconds: number): number {
+export function tolerance(seconds: number): number {
   return Math.max(0.02 * seconds, Math.min(2, seconds / 2));
 }
 
@@ -41,24 +42,32 @@ export function checkResult(expects: Expectation, probe: MediaProbe, damage: str
       return done(audio === null ? 'it has no sound' : `its sound is ${audio.codec}`);
     warnings.push(`The source is damaged: no sound could be read (${damage}).`);
   }
-  const expected = expects.durationSeconds;
   if (expects.kind === 'clip' && durationSeconds === null) return done('it has no length');
-  if (expected === null || durationSeconds === null) {
-    if (damage !== null) warnings.push(faulty(damage));
-    return done(null);
-  }
-  const short = expected - durationSeconds;
+  const length = lengthVerdict(expects, durationSeconds, damage);
+  warnings.push(...length.warnings);
+  return done(length.fault);
+}
+
+/** Whether a result is as long as it was to be. One of a damaged source may be shorter, and says so. */
+export function lengthVerdict(
+  { durationSeconds: expected, durationIsExact }: Pick<Expectation, 'durationSeconds' | 'durationIsExact'>,
+  came: number | null,
+  damage: string | null,
+): Pick<Checked, 'fault' | 'warnings'> {
+  const good = (...warnings: string[]): Pick<Checked, 'fault' | 'warnings'> => ({ fault: null, warnings });
+  const marked = (): Pick<Checked, 'fault' | 'warnings'> => (damage === null ? good() : good(faulty(damage)));
+  if (expected === null || came === null) return marked();
+  const short = expected - came;
   if (short > tolerance(expected)) {
-    const missing = `after ${seconds(durationSeconds)} of ${seconds(expected)}`;
-    if (damage !== null) warnings.push(`The source is damaged and breaks off ${missing} (${damage}).`);
-    else if (!expects.durationIsExact) warnings.push(`The picture and sound of the source end ${missing}.`);
-    else return done(`it ends ${missing}`);
-  } else if (-short > tolerance(expected) && expects.durationIsExact && damage === null) {
-    return done(`it lasts ${seconds(durationSeconds)}, not ${seconds(expected)}`);
-  } else if (damage !== null) {
-    warnings.push(faulty(damage));
+    const missing = `after ${seconds(came)} of ${seconds(expected)}`;
+    if (damage !== null) return good(`The source is damaged and breaks off ${missing} (${damage}).`);
+    if (!durationIsExact) return good(`The picture and sound of the source end ${missing}.`);
+    return { fault: `it ends ${missing}`, warnings: [] };
   }
-  return done(null);
+  if (-short > tolerance(expected) && durationIsExact && damage === null) {
+    return { fault: `it lasts ${seconds(came)}, not ${seconds(expected)}`, warnings: [] };
+  }
+  return marked();
 }
 
 function faulty(damage: string): string {
@@ -74,4 +83,18 @@ function lengthOf({ durationSeconds, video, audio }: MediaProbe): number | null 
 
 function seconds(value: number): string {
   return `${value.toFixed(1)} s`;
+}
+
+/** An output that must not be published. */
+export function broken(name: string, fault: string, damage: string | null): Problem {
+  if (damage !== null) {
+    return new Problem(
+      'video_unreadable',
+      `The source is damaged (${damage}), and output "${name}" could not be made of it: ${fault}.`,
+    );
+  }
+  return new Problem(
+    'result_broken',
+    `Output "${name}" did not pass its check: ${fault}. Nothing was published.`,
+  );
 }

@@ -1,6 +1,6 @@
 // Fetches the other pictures that the steps of image outputs name (watermarks, masks), for whoever renders.
 
-import type { ImageEngine, SourceReader } from '../contracts.ts';
+import type { ImageEngine, SourceReader } from '../engine-contracts.ts';
 import { assetsOf } from '../operations/assets.ts';
 import type { ImageOutput } from '../operations/image.ts';
 import { Problem } from '../problems.ts';

@@ -1,7 +1,8 @@
 // The outputs of an image job: which renditions each of them comes to, and how they are kept.
 
 import { Readable } from 'node:stream';
-import type { BlobStore, ImageEngine, RenderedImage } from '../contracts.ts';
+import type { BlobStore } from '../contracts.ts';
+import type { ImageEngine, RenderedImage } from '../engine-contracts.ts';
 import type { ImageOutput } from '../operations/image.ts';
 import type { Size } from '../operations/image-operation.ts';
 import { expandSet, setFileName, setMarkup } from '../operations/image-set.ts';
@@ -93,7 +94,7 @@ async function keepSet(
   const all = [...files.values()];
   const markup = setMarkup(all, set, (file) => outputPath(shelf.jobId, name, file));
   const manifest = Buffer.from(JSON.stringify({ files: viewFiles(shelf.jobId, name, all), ...markup }));
-  const largest = all.reduce((a, b) => (b.width > a.width ? b : a));
+  const largest = all.reduce((a, b) => ((b.width ?? 0) > (a.width ?? 0) ? b : a));
   return {
     mediaType: 'application/json',
     bytes: manifest.length,

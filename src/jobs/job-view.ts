@@ -27,7 +27,9 @@ export const outputViewSchema = z.object({
   width: nullable(z.number().int()).describe('Pixels'),
   height: nullable(z.number().int()).describe('Pixels'),
   durationSeconds: nullable(z.number()),
-  url: nullable(z.string()).describe('Where its bytes are, once published'),
+  url: nullable(z.string()).describe(
+    'Where its bytes are, once published; a stream can be watched there while it is being made',
+  ),
   decisions: z.array(z.string()).describe('What was decided for it, and why'),
   files: z
     .array(
@@ -36,12 +38,14 @@ export const outputViewSchema = z.object({
         url: z.string(),
         mediaType: z.string(),
         bytes: z.number().int(),
-        width: z.number().int().describe('Pixels'),
-        height: z.number().int().describe('Pixels'),
+        width: nullable(z.number().int()).describe('Pixels'),
+        height: nullable(z.number().int()).describe('Pixels'),
       }),
     )
     .optional()
-    .describe('Of an output that is several files: each of them; `url` is then a list of them'),
+    .describe(
+      'Of an output that is several files: each that one may want; `url` is then that of the one to begin with, or a list of them',
+    ),
   srcset: z
     .record(z.string(), z.string())
     .optional()
@@ -133,17 +137,18 @@ export function viewFiles(id: string, name: string, files: readonly OutputFile[]
 function viewOutputs(job: Job): JobView['outputs'] {
   return Object.entries(job.recipe.outputs).map(([name, output]) => {
     const result = job.results[name];
+    const live = job.live?.[name];
     const urlOf = (file?: string): string => outputPath(job.id, name, file);
     return {
       name,
       type: output.type,
       status: job.status,
-      mediaType: result?.mediaType ?? null,
+      mediaType: result?.mediaType ?? live?.mediaType ?? null,
       bytes: result?.bytes ?? null,
       width: result?.width ?? null,
       height: result?.height ?? null,
       durationSeconds: result?.durationSeconds ?? null,
-      url: result ? urlOf() : null,
+      url: result || live ? urlOf(result?.main ?? live?.main) : null,
       decisions: result ? [...result.decisions] : [],
       ...(result?.files && {
         files: viewFiles(job.id, name, result.files),

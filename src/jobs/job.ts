@@ -7,8 +7,11 @@ import type { Recipe } from './recipe.ts';
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** Jobs wait in lanes, so that images do not wait behind films. */
-export const LANES = ['image', 'video'] as const;
+/**
+ * Jobs wait in lanes, so that images do not wait behind videos, nor short videos behind films. Every video job begins in
+ * `video`; one that turns out to be long is moved to `film`.
+ */
+export const LANES = ['image', 'video', 'film'] as const;
 export type Lane = (typeof LANES)[number];
 
 export interface JobSource {
@@ -27,8 +30,11 @@ export interface JobSource {
 
 /** One finished output. `key` is where its bytes are in the store. */
 export interface OutputResult {
-  /** Of an output that is several files: all of them. `key` is then a list of them in JSON. */
+  /** Of an output that is several files: those that clients are told of. */
   readonly files?: readonly OutputFile[];
+  /** Where all its files are in the store, segments too: a key that ends with `/`. Then `main` is the one to begin with. */
+  readonly folder?: string;
+  readonly main?: string;
   readonly mediaType: string;
   readonly bytes: number;
   readonly width: number | null;
@@ -45,9 +51,17 @@ export interface OutputFile {
   readonly mediaType: string;
   readonly bytes: number;
   /** Pixels. */
-  readonly width: number;
-  readonly height: number;
+  readonly width: number | null;
+  readonly height: number | null;
   readonly key: string;
+}
+
+/** An output whose first files can be fetched while the rest is being made. */
+export interface LiveOutput {
+  /** As in OutputResult. */
+  readonly folder: string;
+  readonly main: string;
+  readonly mediaType: string;
 }
 
 export interface Job {
@@ -74,6 +88,8 @@ export interface Job {
   readonly source: JobSource;
   readonly recipe: Recipe;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Of the running attempt. */
+  readonly live?: Readonly<Record<string, LiveOutput>>;
   /** Present once published. */
   readonly results: Readonly<Record<string, OutputResult>>;
   readonly problem: ProblemDocument | null;
@@ -95,6 +111,8 @@ export interface ProgressUpdate {
   readonly progress?: number;
   readonly speed?: number | null;
   readonly etaSeconds?: number | null;
+  /** Outputs that can be watched from now on. */
+  readonly live?: Readonly<Record<string, LiveOutput>>;
   readonly source?: Partial<Pick<JobSource, 'mediaType' | 'width' | 'height' | 'durationSeconds'>>;
 }
 
@@ -113,6 +131,8 @@ export type JobAction =
   | { readonly type: 'interrupt' }
   /** The owner gives it back on purpose (drain): the attempt is not spent. */
   | { readonly type: 'hand_back' }
+  /** The owner gives it back into another lane, where it belongs: the attempt is not spent. */
+  | { readonly type: 'move'; readonly lane: Lane }
   | { readonly type: 'cancel' }
   /** The owner has stopped the work of a job that was asked to be cancelled. */
   | { readonly type: 'cancelled' };
@@ -136,6 +156,7 @@ export function newJob(job: NewJob, now: number): Job {
     source: job.source,
     recipe: job.recipe,
     metadata: job.metadata ?? {},
+    live: {},
     results: {},
     problem: null,
     warnings: [],
@@ -197,8 +218,13 @@ function step(job: Job, action: JobAction, now: number, policy: JobPolicy): Job 
       if (job.attempt < policy.maxAttempts) return requeue(job);
       return { ...finish(job, 'failed', now, policy), problem: exhausted(policy.maxAttempts) };
     case 'hand_back':
+    case 'move':
       if (job.cancelRequested) return finish(job, 'cancelled', now, policy);
-      return { ...requeue(job), attempt: job.attempt - 1 };
+      return {
+        ...requeue(job),
+        attempt: job.attempt - 1,
+        lane: action.type === 'move' ? action.lane : job.lane,
+      };
     case 'cancelled':
       return finish(job, 'cancelled', now, policy);
   }
@@ -213,12 +239,13 @@ function applyProgress(job: Job, update: ProgressUpdate): Job {
     progress,
     speed: update.speed === undefined ? job.speed : update.speed,
     etaSeconds: update.etaSeconds === undefined ? job.etaSeconds : update.etaSeconds,
+    live: { ...job.live, ...update.live },
     source: update.source === undefined ? job.source : { ...job.source, ...update.source },
   };
 }
 
 function requeue(job: Job): Job {
-  return { ...job, status: 'queued', phase: 'waiting', progress: 0, speed: null, etaSeconds: null };
+  return { ...job, status: 'queued', phase: 'waiting', progress: 0, speed: null, etaSeconds: null, live: {} };
 }
 
 function finish(job: Job, status: JobStatus, now: number, policy: JobPolicy): Job {
@@ -228,6 +255,7 @@ function finish(job: Job, status: JobStatus, now: number, policy: JobPolicy): Jo
     phase: 'done',
     speed: null,
     etaSeconds: null,
+    live: {},
     finishedAt: now,
     expiresAt: now + policy.ttlSeconds * 1000,
   };

@@ -2,35 +2,29 @@
 
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { extname } from 'node:path';
-import type {
-  BlobStore,
-  ImageEngine,
-  JobContext,
-  JobHandler,
-  JobQueue,
-  JobResult,
-  VideoEngine,
-} from '../contracts.ts';
+import type { BlobStore, JobContext, JobHandler, JobQueue, JobResult } from '../contracts.ts';
+import type { ImageEngine } from '../engine-contracts.ts';
 import { Problem } from '../problems.ts';
 import { keepImages, sizeOf, wantedImages } from './image-results.ts';
-import type { Job, Lane, OutputResult } from './job.ts';
-import { videoOutputs } from './recipe.ts';
+import type { Job, Lane } from './job.ts';
+import { chunksOf, produceVideos } from './video-results.ts';
+import type { VideoRunnerOptions } from './video-results.ts';
 
-export interface RunnerOptions {
-  readonly store: BlobStore;
+export interface RunnerOptions extends VideoRunnerOptions {
   readonly images: ImageEngine;
-  readonly videos: VideoEngine;
 }
 
 /** One attempt: makes the outputs below `results/{job}/{run}/`. */
 type Attempt = (job: Job, prefix: string, context: JobContext) => Promise<JobResult>;
 
 /** The handlers of all lanes. */
-export function jobHandlers({ store, images, videos }: RunnerOptions): Record<Lane, JobHandler> {
+export function jobHandlers(options: RunnerOptions): Record<Lane, JobHandler> {
+  const { store, images } = options;
+  const ofVideos = handler(store, (job, prefix, context) => produceVideos(job, prefix, context, options));
   return {
     image: handler(store, (job, prefix, context) => renderImages(job, prefix, context, store, images)),
-    video: handler(store, (job, prefix, context) => produceVideos(job, prefix, context, store, videos)),
+    video: ofVideos,
+    film: ofVideos,
   };
 }
 
@@ -62,11 +56,14 @@ function handler(store: BlobStore, attempt: Attempt): JobHandler {
 /** Removes everything of a finished job but its published results: the source, and what interrupted attempts left. */
 export async function settle(store: BlobStore, job: Job): Promise<void> {
   await store.delete(job.source.key);
+  await store.delete(chunksOf(job.id));
+  const results = Object.values(job.results);
   const published = new Set(
-    Object.values(job.results).flatMap(({ key, files = [] }) => [key, ...files.map((file) => file.key)]),
+    results.flatMap(({ key, files = [] }) => [key, ...files.map((file) => file.key)]),
   );
+  const folders = results.flatMap(({ folder }) => folder ?? []);
   for await (const { key } of store.list(resultsOf(job.id))) {
-    if (!published.has(key)) await store.delete(key);
+    if (!published.has(key) && !folders.some((folder) => key.startsWith(folder))) await store.delete(key);
   }
 }
 
@@ -75,6 +72,7 @@ export async function removeJob(queue: JobQueue, store: BlobStore, id: string): 
   const job = await queue.remove(id);
   if (job === undefined) return undefined;
   await store.delete(job.source.key);
+  await store.delete(chunksOf(id));
   await store.delete(resultsOf(id));
   return job;
 }
@@ -103,34 +101,6 @@ async function renderImages(
   });
   const shelf = { store, prefix, jobId: job.id, signal };
   return { outputs: await keepImages(wanted, rendering.images, shelf), warnings: [] };
-}
-
-async function produceVideos(
-  job: Job,
-  prefix: string,
-  { signal, progress }: JobContext,
-  store: BlobStore,
-  videos: VideoEngine,
-): Promise<JobResult> {
-  await using source = await store.local(job.source.key);
-  await using scratch = await store.scratch(job.id);
-  const { files, warnings } = await videos.produce({
-    path: source.path,
-    mediaType: job.source.mediaType,
-    outputs: videoOutputs(job.recipe),
-    scratch: scratch.path,
-    signal,
-    onSource: (facts) => progress({ source: facts }),
-    onProgress: progress,
-  });
-  const results: Record<string, OutputResult> = {};
-  for (const [name, { path, ...result }] of Object.entries(files)) {
-    signal.throwIfAborted();
-    const key = `${prefix}${name}${extname(path)}`;
-    await store.adopt(key, path);
-    results[name] = { ...result, key };
-  }
-  return { outputs: results, warnings };
 }
 
 /** A whole file in an ArrayBuffer of its own, so that it can be moved to a thread. */

@@ -48,7 +48,7 @@ async function sweepStrays(
   isClosed: () => boolean,
 ): Promise<number> {
   let files = 0;
-  for (const prefix of ['sources/', 'results/']) {
+  for (const prefix of ['sources/', 'results/', 'chunks/']) {
     let lastId: string | undefined;
     for await (const { key, modifiedAt } of store.list(prefix)) {
       if (isClosed()) return files;
@@ -70,7 +70,10 @@ async function sweepStrays(
 
 function isPublished({ results }: Job, key: string): boolean {
   return Object.values(results).some(
-    (result) => result.key === key || result.files?.some((file) => file.key === key) === true,
+    ({ key: own, folder, files }) =>
+      own === key ||
+      (folder !== undefined && key.startsWith(folder)) ||
+      files?.some((file) => file.key === key),
   );
 }
 

@@ -153,8 +153,8 @@ export interface SetFile {
   readonly mediaType: string;
   readonly bytes: number;
   /** Pixels. */
-  readonly width: number;
-  readonly height: number;
+  readonly width: number | null;
+  readonly height: number | null;
 }
 
 /** The name of a rendition. Two of a set have the same if one gave way to the other's format. */
@@ -190,7 +190,7 @@ export function setMarkup(
   const last = FALLBACKS.find((type) => types.includes(type)) ?? types.at(-1) ?? '';
   const largest = files
     .filter(({ mediaType }) => mediaType === last)
-    .reduce((a, b) => (b.width > a.width ? b : a));
+    .reduce((a, b) => ((b.width ?? 0) > (a.width ?? 0) ? b : a));
   const attributes = (type: string): string =>
     `srcset="${escapeMarkup(srcset[formatName(type)] ?? '')}" sizes="${escapeMarkup(shown)}"`;
   const sources = types

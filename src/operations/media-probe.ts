@@ -30,12 +30,18 @@ export interface VideoStream {
   /** Bits per second. */
   readonly bitRate: number | null;
   readonly interlaced: boolean;
+  /** False where the file does not say whether its frames are interlaced. */
+  readonly fieldOrderKnown: boolean;
+  /** Of its first frame, on the clock of the file. */
+  readonly startSeconds: number | null;
   /** Transfer characteristics, e.g. `bt709`, `smpte2084`. */
   readonly transfer: string | null;
   readonly primaries: string | null;
   readonly matrix: string | null;
   /** A cover or thumbnail that lies in the file as a stream: no video. */
   readonly attachedPicture: boolean;
+  /** Marked as the one to be shown. */
+  readonly isDefault: boolean;
 }
 
 export interface AudioStream {
@@ -43,12 +49,25 @@ export interface AudioStream {
   readonly codec: string;
   readonly profile: string | null;
   readonly channels: number;
+  /** E.g. `5.1(side)`. */
+  readonly layout: string | null;
+  /** ISO 639, two or three lower-case letters. */
+  readonly language: string | null;
+  readonly startSeconds: number | null;
   /** Hertz. */
   readonly sampleRate: number | null;
   readonly frames: number | null;
   readonly durationSeconds: number | null;
   /** Bits per second. */
   readonly bitRate: number | null;
+}
+
+export interface SubtitleStream {
+  readonly index: number;
+  /** E.g. `subrip`, `hdmv_pgs_subtitle`. */
+  readonly codec: string;
+  /** ISO 639, two or three lower-case letters. */
+  readonly language: string | null;
 }
 
 export interface MediaProbe {
@@ -60,13 +79,25 @@ export interface MediaProbe {
   readonly bitRate: number | null;
   /** Streams of every kind. */
   readonly streams: number;
+  /** Where the clock of the file begins. */
+  readonly startSeconds: number | null;
   readonly video: readonly VideoStream[];
   readonly audio: readonly AudioStream[];
+  readonly subtitles: readonly SubtitleStream[];
 }
 
-/** The stream that is meant when one says "the video": the first that is no cover. */
+/** A stream with less than a sixteenth of another's pixels is a thumbnail of it. */
+const THUMBNAIL_SHARE = 1 / 16;
+
+/**
+ * The stream that is meant when one says "the video": no cover, no thumbnail of another one; of those the first that
+ * the file marks as its default, or simply the first.
+ */
 export function mainVideo(probe: MediaProbe): VideoStream | null {
-  return probe.video.find(({ attachedPicture, width }) => !attachedPicture && width > 0) ?? null;
+  const shown = probe.video.filter(({ attachedPicture, width }) => !attachedPicture && width > 0);
+  const largest = Math.max(0, ...shown.map(({ width, height }) => width * height));
+  const full = shown.filter(({ width, height }) => width * height >= largest * THUMBNAIL_SHARE);
+  return full.find(({ isDefault }) => isDefault) ?? full[0] ?? null;
 }
 
 export function mainAudio(probe: MediaProbe): AudioStream | null {

@@ -1,6 +1,6 @@
 // One attempt at a job in this process: how it is stopped, and what its failure means.
 
-import { JobAborted } from '../contracts.ts';
+import { JobAborted, Reroute } from '../contracts.ts';
 import type { AbortCause, JobHandler } from '../contracts.ts';
 import type { JobAction } from '../jobs/job.ts';
 import { Problem } from '../problems.ts';
@@ -30,6 +30,7 @@ export function meaningOf(error: unknown, signal: AbortSignal): JobAction | unde
     if (why === 'lease_lost') return undefined;
     return { type: why === 'cancelled' ? 'cancelled' : 'hand_back' };
   }
+  if (error instanceof Reroute) return { type: 'move', lane: error.lane };
   const problem = Problem.from(error);
   return { type: 'fail', problem: problem.toDocument(), retry: problem.kind.retryJob === true };
 }

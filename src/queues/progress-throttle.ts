@@ -60,13 +60,14 @@ export class ProgressThrottle {
 
 /** The newer word counts; NaN and infinity, which JSON would turn into null, say nothing. */
 function merge(earlier: ProgressUpdate | undefined, later: ProgressUpdate): ProgressUpdate {
-  const { progress, speed, etaSeconds, source } = later;
+  const { progress, speed, etaSeconds, source, live } = later;
   return {
     ...earlier,
     ...(progress !== undefined && Number.isFinite(progress) && { progress }),
     ...(speed !== undefined && { speed: finite(speed) }),
     ...(etaSeconds !== undefined && { etaSeconds: finite(etaSeconds) }),
     ...(source !== undefined && { source: { ...earlier?.source, ...source } }),
+    ...(live !== undefined && { live: { ...earlier?.live, ...live } }),
   };
 }
 

@@ -150,7 +150,7 @@ export class SqliteLedger {
     const at = now();
     const after = advance(before, action, at, policy);
     if (after === before) return before;
-    // Only a failure waits: a job that was given back or whose process died is paced by that already.
+    // Only a failure waits: a job that was given back, moved or whose process died is paced by that already.
     const pause =
       action.type === 'fail' ? Math.min(FIRST_RETRY * 2 ** (before.attempt - 1), LAST_RETRY) : undefined;
     this.#write(before, after, at, pause === undefined ? 0 : at + pause);

@@ -31,7 +31,8 @@ const JOBS = {
   count: 'SELECT jobs FROM counts WHERE status = ?',
   insert: `INSERT INTO jobs (id, revision, lane, status, priority, not_before, idempotency_key, document)
     VALUES (?, ?, ?, ?, ?, 0, ?, ?)`,
-  move: 'UPDATE jobs SET revision = ?, status = ?, not_before = ?, expires_at = ?, document = ? WHERE id = ?',
+  move: `UPDATE jobs SET revision = ?, lane = ?, status = ?, not_before = ?, expires_at = ?, document = ?
+    WHERE id = ?`,
   // Names no indexed column, so no index is touched.
   rewrite: 'UPDATE jobs SET revision = ?, document = ? WHERE id = ?',
   delete: 'DELETE FROM jobs WHERE id = ?',
@@ -147,14 +148,14 @@ export class SqliteRows {
     );
   }
 
-  /** Writes a job over its earlier self; a queued one may be claimed from `notBefore` on. */
+  /** Writes a job over its earlier self; a queued one may be claimed from `notBefore` on. The lane changes only with the status. */
   update(before: Job, after: Job, notBefore: number): void {
     const document = JSON.stringify(after);
     if (after.status === before.status) {
       this.#jobs.rewrite.run(after.revision, document, after.id);
     } else {
-      const { revision, status, expiresAt, id } = after;
-      this.#jobs.move.run(revision, status, notBefore, expiresAt, document, id);
+      const { revision, lane, status, expiresAt, id } = after;
+      this.#jobs.move.run(revision, lane, status, notBefore, expiresAt, document, id);
     }
   }
 

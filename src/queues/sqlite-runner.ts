@@ -25,8 +25,8 @@ interface RunnerOptions {
   readonly log: QueueLog;
   /** Aborted when the process begins to leave: no further job is taken from then on. */
   readonly leaving?: AbortSignal | undefined;
-  /** Tells everyone that jobs changed; `freed` is the lane that has a job or a place more. */
-  readonly announce: (jobs: readonly Job[], freed?: Lane) => void;
+  /** Tells everyone that jobs changed; `freed` are the lanes that have a job or a place more. */
+  readonly announce: (jobs: readonly Job[], freed?: readonly Lane[]) => void;
 }
 
 interface LaneWork {
@@ -236,7 +236,8 @@ export class SqliteRunner {
     for (;;) {
       try {
         const after = await writer.write(() => ledger.finish(attempt, action, unwritten));
-        if (after !== undefined) announce([after], after.lane);
+        // One that was moved leaves a place in its first lane, and waits in the other.
+        if (after !== undefined) announce([after], [attempt.job.lane, after.lane]);
         return after;
       } catch (error) {
         log.error({ err: error, job: attempt.jobId }, 'the end of an attempt could not be written');

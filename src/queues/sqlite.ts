@@ -88,7 +88,7 @@ class SqliteQueue implements JobQueue {
     const known = await this.#read(() => this.#ledger.admit(job));
     if (known !== undefined) return known;
     const stored = await this.#write(() => this.#ledger.add(job));
-    if (stored.added) this.#announce([stored.job], stored.job.lane);
+    if (stored.added) this.#announce([stored.job], [stored.job.lane]);
     return stored.job;
   }
 
@@ -120,7 +120,7 @@ class SqliteQueue implements JobQueue {
     const removed = await this.#write(() => this.#ledger.remove(id));
     if (removed === undefined) return undefined;
     const { before, after, over } = removed;
-    this.#announce([after], before.status === 'running' ? after.lane : undefined);
+    this.#announce([after], before.status === 'running' ? [after.lane] : []);
     // Of a running one the owner tells when it has stopped: until then the source is being read.
     if (over) this.#runner.settle([after]);
     return after;
@@ -165,7 +165,7 @@ class SqliteQueue implements JobQueue {
     if ((await this.#read(() => this.#rows.leasesOf(owner))).length === 0) return;
     const jobs = await this.#write(() => this.#ledger.abandon(owner));
     this.#runner.settle(jobs.filter(isFinished));
-    for (const job of jobs) this.#announce([job], job.lane);
+    for (const job of jobs) this.#announce([job], [job.lane]);
   }
 
   async expired(now: number, limit: number): Promise<readonly Job[]> {
@@ -200,13 +200,14 @@ class SqliteQueue implements JobQueue {
     }
   }
 
-  /** Jobs have changed, `freed` has a job or a place more: everybody who waits for that is woken, here and elsewhere. */
-  #announce(jobs: readonly Job[], freed?: Lane): void {
+  /** Jobs have changed, lanes have a job or a place more: everybody who waits for that is woken, here and elsewhere. */
+  #announce(jobs: readonly Job[], freed: readonly Lane[] = []): void {
     this.#feed.wake();
     for (const { id } of jobs) this.#options.hints.publish({ topic: 'job', id });
-    if (freed === undefined) return;
-    this.#runner.pump(freed);
-    this.#options.hints.publish({ topic: 'work', lane: freed });
+    for (const lane of new Set(freed)) {
+      this.#runner.pump(lane);
+      this.#options.hints.publish({ topic: 'work', lane });
+    }
   }
 
   #hear(hint: Hint): void {

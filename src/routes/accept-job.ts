@@ -3,14 +3,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Transform } from 'node:stream';
 import type { Readable } from 'node:stream';
-import type { BlobStore, JobQueue, VideoEngine } from '../contracts.ts';
+import type { BlobStore, JobQueue } from '../contracts.ts';
+import type { VideoEngine } from '../engine-contracts.ts';
 import type { Job, Lane } from '../jobs/job.ts';
 import { jobPath, viewJob } from '../jobs/job-view.ts';
-import { isOfImage, laneFor } from '../jobs/recipe.ts';
+import { isOfImage, laneFor, videoOutputs } from '../jobs/recipe.ts';
 import type { Recipe } from '../jobs/recipe.ts';
+import type { Uploads } from '../jobs/uploads.ts';
+import { findUpload } from '../jobs/video-results.ts';
 import { detach } from '../lib/detach.ts';
 import { newId } from '../lib/id.ts';
 import { describeSupported, SNIFF_BYTES, sniff } from '../lib/media-type.ts';
+import { videoAssetsOf } from '../operations/video.ts';
 import { contentLength, receiveFile } from '../plugins/media-body.ts';
 import { Problem } from '../problems.ts';
 
@@ -18,6 +22,8 @@ export interface JobIntake {
   readonly queue: JobQueue;
   readonly store: BlobStore;
   readonly videos: VideoEngine;
+  /** Those that outputs name beside the source. */
+  readonly uploads: Pick<Uploads, 'find'>;
   readonly limits: {
     readonly imageMaxBytes: number;
     readonly videoMaxBytes: number;
@@ -41,6 +47,11 @@ export async function admitJob(request: FastifyRequest, { queue, store, limits }
       { retryAfter: 10 },
     );
   }
+  await admitBytes(request, store);
+}
+
+/** Refuses before a body is read: the disk cannot hold what is announced. */
+export async function admitBytes(request: FastifyRequest, store: Pick<BlobStore, 'free'>): Promise<void> {
   const free = await store.free();
   if (free !== undefined && free <= (contentLength(request) ?? 0)) {
     throw new Problem('storage_full', 'The server has no room for this upload. Nothing was kept.');
@@ -48,7 +59,7 @@ export async function admitJob(request: FastifyRequest, { queue, store, limits }
 }
 
 /** Refuses what needs FFmpeg on a machine that has none, instead of queueing a job that can only fail. */
-export async function admitVideo({ videos }: JobIntake): Promise<void> {
+export async function admitVideo({ videos }: Pick<JobIntake, 'videos'>): Promise<void> {
   const { ffmpeg, ffprobe } = await videos.capabilities();
   if (ffmpeg !== null && ffprobe !== null) return;
   throw new Problem(
@@ -74,6 +85,7 @@ export async function acceptJob(
   const id = newId();
   const key = `sources/${id}`;
   const ordered = options.orderFrom(new Map());
+  if (ordered !== undefined) await checkAssets(ordered.recipe, intake);
   const most =
     ordered !== undefined && isImageOrder(ordered.recipe)
       ? limits.imageMaxBytes
@@ -88,7 +100,11 @@ export async function acceptJob(
       });
       const maxBytes =
         early !== undefined && isImageOrder(early.recipe) ? limits.imageMaxBytes : limits.videoMaxBytes;
-      const { bytes } = await store.put(key, storable(file, sniffer), { maxBytes });
+      const body = storable(file, sniffer);
+      if (early !== undefined && ordered === undefined) {
+        await whileHeld(body, () => checkAssets(early.recipe, intake));
+      }
+      const { bytes } = await store.put(key, body, { maxBytes });
       return { name, bytes, mediaType: sniffer.mediaType() };
     },
     undo: () => store.delete(key),
@@ -103,6 +119,7 @@ export async function acceptJob(
         'Say what to make of the file: send `recipe` (JSON) or `preset` (a name) in the form.',
       );
     lane = laneFor(order.recipe, result.mediaType);
+    if (ordered === undefined) await checkAssets(order.recipe, intake);
     if (lane === 'video') await admitVideo(intake);
     if (lane === 'image' && result.bytes > limits.imageMaxBytes) {
       throw new Problem(
@@ -129,6 +146,24 @@ export async function acceptJob(
     .header('location', jobPath(job.id))
     .header('cache-control', 'no-store')
     .send(viewJob(job));
+}
+
+/** Something to be known before a body is stored, whose end nobody else listens to meanwhile. */
+async function whileHeld(body: Readable, question: () => Promise<void>): Promise<void> {
+  body.once('error', () => undefined);
+  try {
+    await question();
+  } catch (error) {
+    body.destroy();
+    throw error;
+  }
+  if (body.errored !== null) throw body.errored;
+}
+
+/** A job whose other files are not there could only fail. They may still go before it begins. */
+async function checkAssets(recipe: Recipe, { uploads }: Pick<JobIntake, 'uploads'>): Promise<void> {
+  for (const reference of videoAssetsOf(Object.values(videoOutputs(recipe))))
+    await findUpload(reference, uploads);
 }
 
 function isImageOrder(recipe: Recipe): boolean {

@@ -2,7 +2,8 @@
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { BlobStore, JobQueue, VideoEngine } from '../contracts.ts';
+import type { BlobStore, JobQueue } from '../contracts.ts';
+import type { VideoEngine } from '../engine-contracts.ts';
 
 export interface HealthRoutesOptions {
   readonly queue: JobQueue;

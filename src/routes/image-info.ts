@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { ImageEngine, SourceReader } from '../contracts.ts';
+import type { ImageEngine, SourceReader } from '../engine-contracts.ts';
 import { UPLOAD_PREFIX } from '../jobs/uploads.ts';
 import {
   factsAskedFor,

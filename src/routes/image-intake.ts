@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
-import type { ImageEngine } from '../contracts.ts';
+import type { ImageEngine } from '../engine-contracts.ts';
 import { incomplete } from '../lib/detach.ts';
 import { OwnBytes } from '../lib/own-bytes.ts';
 import { contentLength, receiveFile, tooLarge } from '../plugins/media-body.ts';

@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import type { ImageEngine, Rendering } from '../contracts.ts';
+import type { ImageEngine, Rendering } from '../engine-contracts.ts';
 import { sizeOf } from '../jobs/image-results.ts';
 import { jobViewSchema } from '../jobs/job-view.ts';
 import { parseAccept } from '../lib/accept.ts';

@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import type { ImageEngine } from '../contracts.ts';
+import type { ImageEngine } from '../engine-contracts.ts';
 import { jobViewSchema } from '../jobs/job-view.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
 import { parsePrefer } from '../lib/prefer.ts';

@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { VideoEngine } from '../contracts.ts';
+import type { VideoEngine } from '../engine-contracts.ts';
 import { recipeSchema } from '../jobs/recipe.ts';
 import type { Presets } from '../jobs/presets.ts';
 import { describeOperations } from '../operations/reference.ts';

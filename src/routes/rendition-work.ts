@@ -1,7 +1,7 @@
 // Makes renditions for the cache: of what source, of what version, and which failures are remembered for a moment.
 
 import { hash } from 'node:crypto';
-import type { ImageEngine, SourceReader } from '../contracts.ts';
+import type { ImageEngine, SourceReader } from '../engine-contracts.ts';
 import type { CacheEntry, CacheFacts, CacheKey } from '../jobs/image-cache.ts';
 import { renditionTag } from '../lib/cache-key.ts';
 import { UPLOAD_PREFIX } from '../jobs/uploads.ts';

@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { ImageEngine, SourceReader } from '../contracts.ts';
+import type { ImageEngine, SourceReader } from '../engine-contracts.ts';
 import type { CacheEntry, CacheFacts, CacheKey, ImageCache } from '../jobs/image-cache.ts';
 import type { FallbackImage } from '../jobs/fallback-image.ts';
 import type { Presets } from '../jobs/presets.ts';

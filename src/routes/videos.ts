@@ -1,19 +1,26 @@
-// POST /v1/videos: a video in, a job out.
+// POST /v1/videos: a video in, a job out; or the video itself, while it is encoded.
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { jobViewSchema } from '../jobs/job-view.ts';
 import { videoOutputsFromQuery, videoQuerySchema } from '../operations/video.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
-import { acceptJob, admitJob, admitVideo } from './accept-job.ts';
+import { acceptJob, admitBytes, admitJob, admitVideo } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
+import { streamVideo } from './stream-video.ts';
+import type { StreamIntake } from './stream-video.ts';
 
 export interface VideoRoutesOptions {
   readonly jobs: JobIntake;
   readonly body: MediaBodyOptions;
+  readonly streams: StreamIntake;
 }
 
-export const videoRoutes: FastifyPluginAsyncZod<VideoRoutesOptions> = async (app, { jobs, body }) => {
+export const videoRoutes: FastifyPluginAsyncZod<VideoRoutesOptions> = async (
+  app,
+  { jobs, body, streams },
+) => {
   await app.register(mediaBody, body);
   app.post(
     '/v1/videos',
@@ -21,19 +28,23 @@ export const videoRoutes: FastifyPluginAsyncZod<VideoRoutesOptions> = async (app
       schema: {
         summary: 'Transcode a video',
         description:
-          'Send the video as the raw body, or as the part `file` of multipart/form-data. It is streamed to the store; the answer is a job to follow at `Location`.',
+          'Send the video as the raw body, or as the part `file` of multipart/form-data. It is streamed to the store; the answer is a job to follow at `Location`. With `delivery=stream` the answer is the video itself, as fragmented MP4 or WebM, sent while it is encoded; it is broken off if that fails.',
         tags: ['videos'],
         querystring: videoQuerySchema,
         consumes: ['multipart/form-data', 'application/octet-stream', 'video/*'],
-        response: { 202: jobViewSchema },
+        response: { 200: z.any().describe('The video, with delivery=stream'), 202: jobViewSchema },
       },
-      onRequest: async (request) => {
+      onRequest: async (request, reply) => {
         await admitVideo(jobs);
-        await admitJob(request, jobs);
+        // Not validated yet: whatever else it may be is refused in a moment.
+        if (request.query.delivery !== 'stream') return admitJob(request, jobs);
+        await admitBytes(request, streams.store);
+        streams.slots.take(reply);
       },
     },
     async (request, reply) => {
       const outputs = videoOutputsFromQuery(request.query);
+      if (request.query.delivery === 'stream') return streamVideo(request, reply, outputs.video, streams);
       return acceptJob(request, reply, jobs, { fieldNames: [], orderFrom: () => ({ recipe: { outputs } }) });
     },
   );

@@ -6,6 +6,7 @@ import { dirname, join, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Blob, BlobStore, ByteRange, LocalFile } from '../contracts.ts';
+import { limited } from '../lib/limited-body.ts';
 import { Problem } from '../problems.ts';
 
 /** How often an owner's folder of unfinished files says that its owner lives, and when it counts as dead. */
@@ -13,8 +14,6 @@ const SIGN_OF_LIFE_MS = 10_000;
 const DEAD_AFTER_MS = 120_000;
 /** Room kept free for the database and for what is already under way. */
 const RESERVE_BYTES = 64 * 1024 * 1024;
-/** How often a body that is being stored looks at it. */
-const CHECK_EVERY_BYTES = 16 * 1024 * 1024;
 
 export interface DiskStoreOptions {
   /** Absolute path; made if missing. Everything stays on this one file system, so that a rename publishes. */
@@ -144,31 +143,6 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
 
 function handle(path: string, dispose: () => Promise<void>): LocalFile {
   return { path, [Symbol.asyncDispose]: dispose };
-}
-
-/** Ends a body past its limit, and one that would eat the reserve: many at once, or of unknown length, pass a check before. */
-async function* limited(
-  body: AsyncIterable<Uint8Array>,
-  maxBytes: number,
-  free: () => Promise<number>,
-): AsyncGenerator<Uint8Array> {
-  let seen = 0;
-  let checked = 0;
-  for await (const chunk of body) {
-    seen += chunk.length;
-    if (seen > maxBytes) {
-      throw new Problem(
-        'payload_too_large',
-        `The upload is larger than the ${maxBytes} bytes that are allowed.`,
-      );
-    }
-    if (seen - checked >= CHECK_EVERY_BYTES) {
-      checked = seen;
-      if ((await free()) === 0)
-        throw new Problem('storage_full', 'The server has run out of room. Nothing was kept.');
-    }
-    yield chunk;
-  }
 }
 
 async function* walk(path: string, key: string): AsyncIterable<Blob> {

@@ -2,7 +2,8 @@
 
 import { hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import type { BlobStore, SourceReader } from '../contracts.ts';
+import type { BlobStore } from '../contracts.ts';
+import type { SourceReader } from '../engine-contracts.ts';
 import { UPLOAD_PREFIX, uploadId, uploadKey, UPLOAD_VERSION } from '../jobs/uploads.ts';
 import type { SafeFetch } from '../lib/safe-fetch.ts';
 import { Problem } from '../problems.ts';

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import { dying } from './queue-dying.ts';
 import { ending } from './queue-ending.ts';
+import { moving } from './queue-moving.ts';
 import { Sides } from './queue-sides.ts';
 import type { QueueBackend } from './queue-sides.ts';
 import { storing } from './queue-storing.ts';
@@ -18,6 +19,7 @@ export function queueContract(name: string, open: () => Promise<QueueBackend>): 
 
     storing(here);
     working(here);
+    moving(here);
     ending(here);
     dying(here);
     telling(here);

@@ -1,22 +1,30 @@
 import { describe, expect, it } from 'vitest';
 import { ffmpegArguments } from '../../src/engines/ffmpeg-command.ts';
-import type { Run } from '../../src/operations/video/plan.ts';
+import type { Run } from '../../src/operations/video/run.ts';
+import type { Piece } from '../../src/operations/video-operation.ts';
 
+const piece: Piece = {
+  file: '0.mp4',
+  mediaType: 'video/mp4',
+  streams: [],
+  muxer: [],
+  expects: { kind: 'data', video: null, audio: null, durationSeconds: null, durationIsExact: false },
+  maxBytes: 1000,
+};
 const run: Run = {
-  seek: 0,
-  seconds: null,
+  inputs: [{ from: 'source', seek: 0, seconds: null, options: [] }],
   graph: '[0:0]scale=2:2[v0]',
   outputs: [
-    { name: 'client-name', file: '0.mp4', options: ['-map', '[v0]', '-f', 'mp4'] },
-    { name: 'other', file: '1.jpg', options: ['-map', '0:1', 'two words'] },
+    { name: 'client-name', file: '0.mp4', piece, options: ['-map', '[v0]', '-f', 'mp4'] },
+    { name: 'other', file: '1.jpg', piece, options: ['-map', '0:1', 'two words'] },
   ],
   expectedSeconds: 1,
   weight: 1,
   fallback: null,
 };
 const place = {
-  path: '/data/-i; rm %d',
-  mediaType: 'video/mp4',
+  source: { path: '/data/-i; rm %d', mediaType: 'video/mp4' },
+  assets: new Map(),
   scratch: '/scratch',
   maxPixels: 1000,
   maxSeconds: 600,
@@ -43,9 +51,15 @@ describe('the argument list', () => {
   });
 
   it('seeks before the input, and reads no more than it may', () => {
-    const cut = ffmpegArguments({ ...run, seek: 10.5, seconds: 2 }, place);
+    const cut = ffmpegArguments(
+      { ...run, inputs: [{ from: 'source', seek: 10.5, seconds: 2, options: [] }] },
+      place,
+    );
     expect(cut.slice(cut.indexOf('-ss'), cut.indexOf('-i')).join(' ')).toBe('-ss 10.500 -t 2.000');
-    const all = ffmpegArguments({ ...run, graph: null, seconds: 7200 }, place);
+    const all = ffmpegArguments(
+      { ...run, graph: null, inputs: [{ from: 'source', seek: 0, seconds: 7200, options: [] }] },
+      place,
+    );
     expect(all[all.indexOf('-t') + 1]).toBe('600.000');
     expect(all).not.toContain('-filter_complex');
     expect(all).not.toContain('-ss');
@@ -62,13 +76,15 @@ describe('the argument list', () => {
   it.each(['image/svg+xml', 'application/vnd.apple.mpegurl', 'text/plain', 'constructor', ''])(
     'refuses to open %j',
     (mediaType) => {
-      expect(() => ffmpegArguments(run, { ...place, mediaType })).toThrow(
+      expect(() => ffmpegArguments(run, { ...place, source: { path: '/data/x', mediaType } })).toThrow(
         expect.objectContaining({ code: 'media_type_unsupported' }),
       );
     },
   );
 
   it('refuses a path that is not absolute', () => {
-    expect(() => ffmpegArguments(run, { ...place, path: 'concat:a|b' })).toThrow(/absolute/);
+    expect(() =>
+      ffmpegArguments(run, { ...place, source: { path: 'concat:a|b', mediaType: 'video/mp4' } }),
+    ).toThrow(/absolute/);
   });
 });

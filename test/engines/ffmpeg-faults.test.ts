@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { JobAborted } from '../../src/contracts.ts';
+import { videoOutputSchema } from '../../src/operations/video.ts';
 import type { Folder } from './video-fixtures.ts';
 import { ASK_THE_REAL, engine, ffmpeg, folder, H264, produce, script } from './video-fixtures.ts';
 
@@ -135,10 +136,9 @@ describe('an encode', () => {
     const updates: { progress: number; speed: number | null; etaSeconds: number | null }[] = [];
     const scratch = place.path;
     const making = videos.produce({
-      path: source,
-      mediaType: 'video/mp4',
+      source: { path: source, mediaType: 'video/mp4' },
       outputs: {
-        video: { type: 'transcode', format: 'mp4', fit: 'inside', effort: 'small', encode: 'always' },
+        video: videoOutputSchema.parse({ type: 'transcode', effort: 'small', encode: 'always' }),
       },
       scratch,
       signal: aborter.signal,

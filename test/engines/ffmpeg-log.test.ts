@@ -38,6 +38,11 @@ describe('the log', () => {
     );
   });
 
+  it('leaves out how SVT-AV1 introduces itself, so that there is room for what matters', () => {
+    const log = logOf('Svt[info]: preset 8\n'.repeat(100), 'Svt[error]: no memory\n', '[error] late\n');
+    expect(log.lines.map(({ text }) => text)).toEqual(['Svt[error]: no memory', 'late']);
+  });
+
   it('takes lines without a level where there is nothing better', () => {
     expect(logOf('setpriv: failed to execute\n').reason()).toBe('setpriv: failed to execute');
     expect(logOf('').reason()).toBe('');

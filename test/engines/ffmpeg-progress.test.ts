@@ -76,4 +76,14 @@ describe('the sum', () => {
     const sum = new ProgressSum([{ weight: 1, expectedSeconds: 10 }], () => 0);
     expect(sum.update(0, block(5)).etaSeconds).toBeNull();
   });
+
+  it('estimates by what this attempt has done itself', () => {
+    let now = 0;
+    const sum = new ProgressSum([{ weight: 10, expectedSeconds: null }], () => now);
+    now = 1000;
+    expect(sum.reach(0, 0.5, null, true)).toMatchObject({ progress: 0.495, etaSeconds: null });
+    now = 10_000;
+    // A quarter in 10 s, a quarter is left.
+    expect(sum.reach(0, 0.75, 3)).toMatchObject({ speed: 3, etaSeconds: 10 });
+  });
 });

@@ -152,3 +152,46 @@ describe('a source', () => {
     }
   });
 });
+
+describe('a recording that does not say how long it is', () => {
+  it('is measured, so that percentages mean something', async () => {
+    const path = place.join('recording.webm');
+    // As browsers record: the header is written before the end is known.
+    await ffmpeg(
+      '-i',
+      colours,
+      '-c:v',
+      'libvpx-vp9',
+      '-deadline',
+      'realtime',
+      '-f',
+      'webm',
+      '-live',
+      '1',
+      path,
+    );
+    const made = await produce(
+      videos,
+      place,
+      path,
+      { poster: thumbnail({ at: '75%', format: 'png' }), video: transcode({ height: 90 }) },
+      { mediaType: 'video/webm' },
+    );
+    expect(made.facts.durationSeconds).toBeCloseTo(2, 1);
+    const [red = 0, , blue = 0] = await colour(made.files['poster']?.path ?? '');
+    expect(blue).toBeGreaterThan(red);
+    expect(made.files['video']?.durationSeconds).toBeCloseTo(2, 1);
+  });
+});
+
+describe('a turned video', () => {
+  it('has a poster that is turned too', async () => {
+    const asked = { rotate: 90, flip: 'vertical' };
+    const { files } = await produce(videos, place, source, {
+      video: transcode(asked),
+      poster: thumbnail({ ...asked, at: 0 }),
+    });
+    expect(files['poster']).toMatchObject({ width: 180, height: 320 });
+    expect(files['video']).toMatchObject({ width: 180, height: 320 });
+  });
+});

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import type { Sharp } from 'sharp';
 import { createImagePool } from '../../src/engines/image-pool.ts';
 import type { ImagePoolOptions } from '../../src/engines/image-pool.ts';
-import type { ImageEngine, RenderedImage } from '../../src/contracts.ts';
+import type { ImageEngine, RenderedImage } from '../../src/engine-contracts.ts';
 import { imageOutputSchema } from '../../src/operations/image.ts';
 import type { z } from 'zod';
 

@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createVideoEngine } from '../../src/engines/ffmpeg.ts';
 import type { VideoEngineOptions } from '../../src/engines/ffmpeg.ts';
-import type { SourceFacts, VideoEngine } from '../../src/contracts.ts';
+import type {
+  ChunkShelf,
+  MadeFile,
+  MediaFile,
+  ProducedOutput,
+  SourceFacts,
+  VideoEngine,
+} from '../../src/engine-contracts.ts';
 import { videoOutputSchema } from '../../src/operations/video.ts';
 
 const run = promisify(execFile);
@@ -65,8 +72,14 @@ export async function turn(path: string): Promise<string> {
   return path;
 }
 
+/** An output, with the path of its first file. */
+export type MadeOutput = Omit<ProducedOutput, 'files'> & {
+  readonly path: string;
+  readonly files: ProducedOutput['files'];
+};
+
 export interface Made {
-  readonly files: Awaited<ReturnType<VideoEngine['produce']>>['files'];
+  readonly files: Readonly<Record<string, MadeOutput>>;
   readonly warnings: readonly string[];
   readonly facts: SourceFacts;
   readonly progress: readonly number[];
@@ -92,28 +105,39 @@ export async function produce(
   place: Folder,
   path: string,
   outputs: Record<string, unknown>,
-  options: { mediaType?: string; signal?: AbortSignal; onProgress?: () => void } = {},
+  options: {
+    mediaType?: string;
+    signal?: AbortSignal;
+    onProgress?: () => void;
+    assets?: ReadonlyMap<string, MediaFile>;
+    publish?: (output: string, file: MadeFile & { path: string }) => Promise<void>;
+    chunks?: ChunkShelf;
+  } = {},
 ): Promise<Made> {
   const scratch = place.join(`scratch-${scratches++}`);
   await mkdir(scratch);
   let facts: SourceFacts = {};
   const progress: number[] = [];
-  const { files, warnings } = await videos.produce({
-    path,
-    mediaType: options.mediaType ?? 'video/mp4',
+  const { signal = new AbortController().signal, mediaType = 'video/mp4', onProgress, ...rest } = options;
+  const { outputs: made, warnings } = await videos.produce({
+    ...rest,
+    source: { path, mediaType },
     outputs: Object.fromEntries(
       Object.entries(outputs).map(([name, output]) => [name, videoOutputSchema.parse(output)]),
     ),
     scratch,
-    signal: options.signal ?? new AbortController().signal,
+    signal,
     onSource: (found) => {
       facts = found;
     },
     onProgress: (update) => {
       progress.push(update.progress);
-      options.onProgress?.();
+      onProgress?.();
     },
   });
+  const files = Object.fromEntries(
+    Object.entries(made).map(([name, output]) => [name, { ...output, path: output.files[0]?.path ?? '' }]),
+  );
   return { files, warnings, facts, progress };
 }
 

@@ -1,8 +1,12 @@
 // A few of the fault rounds; `npm run faults` runs them all.
 
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { HAS_PROC } from '../support/processes.ts';
 import { prepareLoad } from './load.ts';
+import { chunkRound, encodedAgain } from './chunks.ts';
 import { runRound } from './round.ts';
 
 describe.skipIf(!HAS_PROC)('after kill -9 of processes, FFmpegs and the primary', () => {
@@ -17,4 +21,30 @@ describe.skipIf(!HAS_PROC)('after kill -9 of processes, FFmpegs and the primary'
     },
     120_000,
   );
+});
+
+describe.skipIf(!HAS_PROC || availableParallelism() < 2)('a film in chunks', () => {
+  it('is killed again and again, and no finished chunk is encoded twice', async () => {
+    const { signal } = new AbortController();
+    const report = await chunkRound({ seed: 3, kills: 2, seconds: 20, signal });
+    // How soon orphans are gone is what the rounds above look at.
+    expect(report.violations.filter((each) => !/only after \d+ ms$/.test(each))).toEqual([]);
+    expect(report.jobs).toBe(1);
+  }, 120_000);
+
+  it('would be noticed to encode one twice', async () => {
+    const notes = await mkdtemp(join(tmpdir(), 'mediamill-notes-'));
+    try {
+      await mkdir(join(notes, 'starts'));
+      await writeFile(join(notes, 'starts', '100-1'), 'file:/somewhere/chunks-0/0.mp4');
+      await writeFile(join(notes, 'starts', '300-2'), 'file:/somewhere/chunks-0/1.mp4');
+      const kept = new Map([
+        [0, 200n],
+        [1, 200n],
+      ]);
+      expect(await encodedAgain(notes, kept)).toEqual(['chunk 1 was finished, and encoded again']);
+    } finally {
+      await rm(notes, { recursive: true });
+    }
+  });
 });

@@ -2,14 +2,15 @@
 
 import { parseArgs } from 'node:util';
 import { HAS_PROC } from '../support/processes.ts';
+import { chunkRound } from './chunks.ts';
 import { prepareLoad } from './load.ts';
 import { runRound } from './round.ts';
 import type { Report } from './round.ts';
 import { SPECIAL_ROUNDS } from './special.ts';
 
-const USAGE = `node test/faults/main.ts [--rounds 30] [--seed 1] [--only random|special|<part of a name>]
+const USAGE = `node test/faults/main.ts [--rounds 30] [--seed 1] [--only random|special|chunks|<part of a name>]
 Rounds with kill -9 at random moments, then the rounds with a plan. Ends with 1 if any promise was broken.
-A round is repeated by --rounds 1 --seed <its seed> --only random.`;
+A round is repeated by --rounds 1 --seed <its seed> --only random, or --only chunks.`;
 
 const { values } = parseArgs({
   options: {
@@ -41,8 +42,14 @@ const random: Round[] = Array.from({ length: values.only === 'special' ? 0 : rou
 const special: Round[] = Object.entries(SPECIAL_ROUNDS)
   .filter(([name]) => values.only === '' || values.only === 'special' || name.includes(values.only))
   .map(([name, run]) => [name, () => run(over.signal)]);
+// Eight kills each: with four rounds more than thirty.
+const chunkRounds = values.only === 'chunks' ? rounds : ['', 'special'].includes(values.only) ? 4 : 0;
+const chunks: Round[] = Array.from({ length: chunkRounds }, (_, index) => [
+  `chunks, seed ${seed + index}`,
+  () => chunkRound({ seed: seed + index, kills: 8, seconds: 100, signal: over.signal }),
+]);
 const isPart = !['', 'random', 'special'].includes(values.only);
-const plan = [...(isPart ? [] : random), ...(values.only === 'random' ? [] : special)];
+const plan = [...(isPart ? [] : random), ...(values.only === 'random' ? [] : special), ...chunks];
 
 const COLUMNS =
   'round            jobs  killed: process ffmpeg primary  cut off  attempts  left  orphan ms  seconds';

@@ -31,7 +31,7 @@ describe.concurrent('hostile files', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'mediamill-hostile-'));
-    program = await startProgram({ VIDEO_TIMEOUT_SECONDS: '20', VIDEO_SLOTS: '2' });
+    program = await startProgram({ VIDEO_TIMEOUT_SECONDS: '20', VIDEO_SLOTS: '2', VIDEO_STREAMS: '8' });
     forks = HAS_PROC ? forksOf(program.pid) : [];
   });
   afterAll(async () => {

@@ -47,6 +47,11 @@ export const UPLOAD_ROUTES: readonly UploadRoute[] = [
   { name: 'image, as a job', lane: 'image', send: raw('/v1/images?width=64', { prefer: 'respond-async' }) },
   { name: 'video, raw', lane: 'video', send: raw('/v1/videos?height=90', { 'content-type': 'video/mp4' }) },
   { name: 'video, form', lane: 'video', send: multipart('/v1/videos?height=90') },
+  {
+    name: 'video, streamed',
+    lane: 'video',
+    send: raw('/v1/videos?delivery=stream&height=90', { 'content-type': 'video/mp4' }),
+  },
   { name: 'job of images', lane: 'image', send: multipart('/v1/jobs', { recipe: IMAGE_RECIPE }) },
   { name: 'job of videos', lane: 'video', send: multipart('/v1/jobs', { recipe: VIDEO_RECIPE }) },
 ];

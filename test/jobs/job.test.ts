@@ -1,7 +1,7 @@
 // The state machine of jobs, as tables.
 
 import { describe, expect, it } from 'vitest';
-import { advance, isFinished, JOB_STATUSES, newJob } from '../../src/jobs/job.ts';
+import { advance, isFinished, JOB_STATUSES, LANES, newJob } from '../../src/jobs/job.ts';
 import type { Job, JobAction, JobStatus } from '../../src/jobs/job.ts';
 import { Problem } from '../../src/problems.ts';
 
@@ -31,6 +31,7 @@ const ACTIONS = {
   retry: { type: 'fail', problem, retry: true },
   interrupt: { type: 'interrupt' },
   hand_back: { type: 'hand_back' },
+  move: { type: 'move', lane: 'film' },
   cancel: { type: 'cancel' },
   cancelled: { type: 'cancelled' },
 } as const satisfies Record<string, JobAction>;
@@ -96,6 +97,7 @@ const TRANSITIONS: Record<string, { from: Job; to: Record<ActionName, JobStatus 
       retry: 'same',
       interrupt: 'same',
       hand_back: 'same',
+      move: 'same',
       cancel: 'cancelled',
       cancelled: 'same',
     },
@@ -110,6 +112,7 @@ const TRANSITIONS: Record<string, { from: Job; to: Record<ActionName, JobStatus 
       retry: 'queued',
       interrupt: 'queued',
       hand_back: 'queued',
+      move: 'queued',
       cancel: 'running',
       cancelled: 'cancelled',
     },
@@ -124,6 +127,7 @@ const TRANSITIONS: Record<string, { from: Job; to: Record<ActionName, JobStatus 
       retry: 'failed',
       interrupt: 'failed',
       hand_back: 'queued',
+      move: 'queued',
       cancel: 'running',
       cancelled: 'cancelled',
     },
@@ -138,6 +142,7 @@ const TRANSITIONS: Record<string, { from: Job; to: Record<ActionName, JobStatus 
       retry: 'cancelled',
       interrupt: 'cancelled',
       hand_back: 'cancelled',
+      move: 'cancelled',
       cancel: 'same',
       cancelled: 'cancelled',
     },
@@ -182,6 +187,7 @@ describe('attempts', () => {
     ['retry', 1],
     ['interrupt', 1],
     ['hand_back', 0],
+    ['move', 0],
   ] as const)('%s leaves %i behind', (name, attempt) => {
     const after = act({ ...running, progress: 0.7, speed: 2, etaSeconds: 3 }, ACTIONS[name]);
     expect(after).toMatchObject({ attempt, progress: 0, speed: null, etaSeconds: null, problem: null });
@@ -190,6 +196,25 @@ describe('attempts', () => {
   it('that are used up by failures keep the last failure, those used up by deaths say so', () => {
     expect(act(lastAttempt, ACTIONS.retry).problem).toEqual(problem);
     expect(act(lastAttempt, ACTIONS.interrupt).problem).toMatchObject({ code: 'attempts_exhausted' });
+  });
+});
+
+describe('moving', () => {
+  it.each(LANES)('to the lane %s is handing back into that lane', (lane) => {
+    const job: Job = { ...running, priority: 7, progress: 0.7, attempt: 2 };
+    expect(act(job, { type: 'move', lane })).toEqual({ ...act(job, ACTIONS.hand_back), lane });
+  });
+
+  it('does not happen to a job that waits, or is to be cancelled', () => {
+    for (const job of [queued, stopping]) expect(act(job, ACTIONS.move).lane).toBe('video');
+  });
+
+  it('is the only thing that changes the lane', () => {
+    for (const [name, action] of Object.entries(ACTIONS)) {
+      for (const job of [queued, running, lastAttempt]) {
+        expect(act(job, action).lane).toBe(name === 'move' && job !== queued ? 'film' : 'video');
+      }
+    }
   });
 });
 

@@ -1,9 +1,12 @@
 // The scenarios of videos, against the real server: they work, and they notice what is wrong.
 
+import { availableParallelism } from 'node:os';
 import { expect, it } from 'vitest';
+import { chunked } from '../../load-tests/scenarios/chunked.ts';
 import { ladder } from '../../load-tests/scenarios/ladder.ts';
 import { memory } from '../../load-tests/scenarios/memory.ts';
 import { remux } from '../../load-tests/scenarios/remux.ts';
+import { renditions } from '../../load-tests/scenarios/renditions.ts';
 import { transcode } from '../../load-tests/scenarios/transcode.ts';
 import { expectFigures, quickRuns } from './bench.ts';
 
@@ -19,8 +22,22 @@ it('transcode notices another size than it should be', async () => {
   );
 });
 
+it('renditions', async () => {
+  expectFigures(await runQuick(renditions), ['renditions']);
+});
+
 it('ladder', async () => {
-  expectFigures(await runQuick(ladder), ['ladder']);
+  expectFigures(await runQuick(ladder), ['ladder', 'first segment']);
+});
+
+// One core encodes nothing at the same time.
+it.skipIf(availableParallelism() < 2)('chunked', async () => {
+  expectFigures(await runQuick(chunked), ['chunked']);
+});
+
+it.skipIf(availableParallelism() < 2)('chunked notices that nothing was cut', async () => {
+  // Shorter than two chunks.
+  await expect(runQuick(chunked, { clipSeconds: 2 })).rejects.toThrow('the job was not made in chunks');
 });
 
 it('remux', async () => {

@@ -1,6 +1,7 @@
 // What the embedded queue does beyond the contract: its cache, its lock, a full disk, heartbeats, hints.
 
 import { describe, expect, it } from 'vitest';
+import { Reroute } from '../../src/contracts.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
 import { SqliteWriter } from '../../src/queues/sqlite-writer.ts';
 import type { SqliteQueueOptions } from '../../src/queues/sqlite.ts';
@@ -175,5 +176,28 @@ describe('hints', () => {
     hints.publish({ topic: 'abandoned', owner: 'this one' });
     hints.publish({ topic: 'abandoned', owner: 'other' });
     expect(await untilStatus(mine, second.id, 'succeeded')).toMatchObject({ attempt: 2 });
+  });
+
+  it('tell of a moved job in its new lane, and of the place that it leaves', async () => {
+    const hints: SqliteQueueOptions['hints'] = localHints();
+    const never = 2 ** 31 - 1;
+    const mine = await here.openQueue({ hints, pollMilliseconds: never });
+    const others = await here.openQueue({ hints, pollMilliseconds: never, owner: 'other' });
+    const go = Promise.withResolvers<void>();
+    const work = handler(async (job) => {
+      if (job.priority === 0) return aResult();
+      await go.promise;
+      throw new Reroute('film');
+    });
+    mine.work('video', work, { concurrency: 1 });
+    others.work('film', handler(), { concurrency: 1 });
+    const long = await mine.add(aJob({ lane: 'video', priority: 1 }));
+    await untilStatus(mine, long.id, 'running');
+    // Looked at and left waiting, as the only place is taken: nothing but the move brings the next look.
+    const short = await others.add(aJob({ lane: 'video' }));
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    go.resolve();
+    expect(await untilStatus(others, long.id, 'succeeded')).toMatchObject({ lane: 'film' });
+    await untilStatus(others, short.id, 'succeeded');
   });
 });

@@ -7,7 +7,7 @@ import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import type { ImageEngine } from '../../src/contracts.ts';
+import type { ImageEngine } from '../../src/engine-contracts.ts';
 import { createImagePool } from '../../src/engines/image-pool.ts';
 import { createUploads } from '../../src/jobs/uploads.ts';
 import { sourceMark } from '../../src/lib/cache-key.ts';

@@ -208,6 +208,7 @@ test('an FFMPEG_PATH that leads nowhere is said, and nothing is installed for it
 
 test('for tests exiftool is installed where that may be, and tried only once', () => {
   using machine = machineWithFfmpeg();
+  machine.tool('chromium');
   machine.tool('id', 'echo 0');
   machine.tool('apt-get', 'exit 100');
   expect(machine.run('scripts/setup').code).toBe(0);
@@ -216,6 +217,109 @@ test('for tests exiftool is installed where that may be, and tried only once', (
   expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('will be skipped') });
   expect(machine.calls()).toEqual(['apt-get update', `${APT} libimage-exiftool-perl`]);
   expect(machine.run('scripts/setup test')).toMatchObject({ code: 0, stderr: '' });
+  expect(machine.calls()).toEqual([]);
+});
+
+function machineForTests(): StubMachine {
+  const machine = machineWithFfmpeg();
+  machine.tool('exiftool');
+  return machine;
+}
+
+test.each([
+  ['apt-get', ['apt-get update', `${APT} chromium`]],
+  ['apk', ['apk add --no-cache chromium']],
+  ['dnf', ['dnf install -y chromium']],
+])('for tests Chromium is installed by %s, under whatever name it comes', (manager, commands) => {
+  using machine = machineForTests();
+  machine.tool('id', 'echo 0');
+  machine.packageManager(manager);
+  expect(machine.run('scripts/setup').code).toBe(0);
+  expect(machine.calls()).toEqual([NPM]);
+  const { code, stderr } = machine.run('scripts/setup test');
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^Installing chromium: .* chromium\n$/);
+  expect(machine.calls()).toEqual(commands);
+  expect(machine.run('scripts/setup test')).toMatchObject({ code: 0, stderr: '' });
+  expect(machine.calls()).toEqual([]);
+});
+
+test.each(['chromium', 'chromium-browser', 'google-chrome'])('%s is browser enough', (name) => {
+  using machine = machineForTests();
+  machine.tool('id', 'echo 0');
+  machine.packageManager('apt-get');
+  machine.tool(name);
+  machine.run('scripts/setup test');
+  expect(machine.calls()).toEqual([NPM]);
+});
+
+test('where Chromium cannot be had that is said once, but in CI each time, and tried again', () => {
+  using machine = machineForTests();
+  machine.tool('id', 'echo 0');
+  machine.tool('apt-get', 'echo "E: no chromium"; exit 100');
+  machine.run('scripts/setup');
+  machine.calls();
+  const tries = ['apt-get update', `${APT} chromium`];
+
+  const first = machine.run('scripts/setup test');
+  expect(first).toMatchObject({ code: 0, stdout: `${machine.folder}/node_modules/.bin/node\n` });
+  expect(first.stderr).toContain('E: no chromium');
+  expect(first.stderr).toContain('the browser tests will be skipped');
+  expect(machine.calls()).toEqual(tries);
+  expect(machine.run('scripts/setup test')).toMatchObject({ code: 0, stderr: '' });
+  expect(machine.calls()).toEqual([]);
+
+  for (const time of ['first', 'second']) {
+    const inCi = machine.run('scripts/setup test', { CI: 'true' });
+    expect(inCi, time).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('will fail, since CI=true'),
+    });
+    expect(machine.calls(), time).toEqual(tries);
+  }
+});
+
+test.each([
+  [
+    'with no right to install',
+    (machine: StubMachine) => machine.packageManager('apt-get'),
+    `  apt-get update; env DEBIAN_FRONTEND=noninteractive ${APT} chromium\n`,
+  ],
+  ['without a package manager', () => {}, '  take it from https://www.google.com/chrome/\n'],
+  [
+    'on macOS',
+    (machine: StubMachine) => {
+      machine.tool('uname', 'echo Darwin');
+      machine.packageManager('brew');
+    },
+    `  brew install --cask google-chrome\n  export CHROMIUM_PATH='/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'\n`,
+  ],
+])('%s it says how to have a Chromium, and installs none', (_name, change, advice) => {
+  using machine = machineForTests();
+  change(machine);
+  machine.run('scripts/setup');
+  machine.calls();
+  const { code, stderr } = machine.run('scripts/setup test');
+  expect(code).toBe(0);
+  expect(stderr).toContain('Going on without Chromium: the browser tests will be skipped.');
+  expect(stderr.endsWith(advice)).toBe(true);
+  expect(machine.calls()).toEqual([]);
+});
+
+test('a CHROMIUM_PATH is enough if it leads to a program, and otherwise nothing is installed for it', () => {
+  using machine = machineForTests();
+  machine.tool('id', 'echo 0');
+  machine.packageManager('apt-get');
+  machine.tool('My Chrome');
+  machine.run('scripts/setup');
+  machine.calls();
+  const good = machine.run('scripts/setup test', { CHROMIUM_PATH: `${machine.bin}/My Chrome` });
+  expect(good).toMatchObject({ code: 0, stderr: '' });
+  const bad = machine.run('scripts/setup test', { CHROMIUM_PATH: '/opt/none/chrome' });
+  expect(bad).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/^CHROMIUM_PATH=\/opt\/none\/chrome does not lead to a program\./),
+  });
   expect(machine.calls()).toEqual([]);
 });
 

@@ -84,6 +84,7 @@ echo 'npm warn EBADENGINE' >&2`,
       `for package in "$@"; do
   case $package in
     ffmpeg) for program in ffmpeg ffprobe; do echo '#!/bin/sh' >"${this.bin}/$program"; chmod +x "${this.bin}/$program"; done ;;
+    chromium) echo '#!/bin/sh' >"${this.bin}/chromium-browser"; chmod +x "${this.bin}/chromium-browser" ;;
     exiftool | *[Ee]xif[Tt]ool*) echo '#!/bin/sh' >"${this.bin}/exiftool"; chmod +x "${this.bin}/exiftool" ;;
   esac
 done`,

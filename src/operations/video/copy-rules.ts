@@ -1,15 +1,19 @@
 // Which streams are web-ready as they are: those are copied, which costs next to nothing and loses nothing.
 
-import { mainAudio, mainVideo } from '../media-probe.ts';
+import { mainVideo } from '../media-probe.ts';
 import type { AudioStream, MediaProbe, VideoStream } from '../media-probe.ts';
-import type { Size } from '../video-operation.ts';
+import type { Size, StreamOptions } from '../video-operation.ts';
+import type { PictureCodec } from './encoders.ts';
+import { hdrKind } from './frames.ts';
 import { hasSquarePixels, shownSize } from './geometry.ts';
+import { channelName, codecName } from './names.ts';
 
 export type WebFormat = 'mp4' | 'webm';
 
 /** What a transcode asks for, as far as copying is concerned. */
 export interface CopyWish {
   readonly format: WebFormat;
+  readonly codec: PictureCodec;
   readonly encode: 'auto' | 'always';
   /** The size that the box gives. */
   readonly final: Size;
@@ -19,6 +23,12 @@ export interface CopyWish {
   readonly maxBitrate: number | null;
   readonly fps: number | null;
   readonly trimmed: boolean;
+  /** It is to be turned or mirrored. */
+  readonly turned: boolean;
+  /** What is to be drawn on it: `a watermark`, `subtitles`. */
+  readonly drawn: string | null;
+  /** As the file says, or as was found out. */
+  readonly interlaced: boolean;
 }
 
 export interface Verdict {
@@ -29,11 +39,22 @@ export interface Verdict {
 
 /** Containers whose timestamps can be taken over. AVI has none of its own, GIF no such codecs. */
 const COPYABLE_CONTAINERS = ['mov', 'mp4', 'matroska', 'webm', 'mpegts'];
-const H264_PROFILES = new Set(['Constrained Baseline', 'Baseline', 'Main', 'High']);
+/** What browsers and phones decode: profiles, and levels as each codec counts them. */
+const DECODED: Readonly<
+  Record<PictureCodec, { profiles: ReadonlySet<string>; maxLevel: number; levelName: string }>
+> = {
+  // 4K at 60 frames.
+  h264: {
+    profiles: new Set(['Constrained Baseline', 'Baseline', 'Main', 'High']),
+    maxLevel: 52,
+    levelName: '5.2',
+  },
+  hevc: { profiles: new Set(['Main']), maxLevel: 153, levelName: '5.1' },
+  av1: { profiles: new Set(['Main']), maxLevel: 14, levelName: '5.2' },
+  vp9: { profiles: new Set(['Profile 0']), maxLevel: 52, levelName: '5.2' },
+};
 const AAC_PROFILES = new Set(['LC', 'HE-AAC', 'HE-AACv2']);
-/** H.264 levels that browsers and phones decode: 5.2 is 4K at 60 frames. */
-const H264_MAX_LEVEL = 52;
-/** Bits per pixel and frame that are plenty for H.264 on the web; and what even a small picture may have per second. */
+/** Bits per pixel and frame that are plenty on the web; and what even a small picture may have per second. */
 const MAX_BITS_PER_PIXEL = 0.25;
 const ALWAYS_FINE_BITS = 4_000_000;
 const MAX_AUDIO_BITS = 320_000;
@@ -54,10 +75,11 @@ export function videoVerdict(probe: MediaProbe, wish: CopyWish): Verdict {
 
 /** The reasons against a copy, the plainest first. */
 function* pictureReasons(probe: MediaProbe, video: VideoStream, wish: CopyWish): Generator<string, void> {
-  const wanted = wish.format === 'mp4' ? 'h264' : 'vp9';
   if (wish.encode === 'always') yield 'encoding was asked for';
-  if (video.codec !== wanted) yield `it is ${codecName(video.codec)}, not ${codecName(wanted)}`;
+  if (video.codec !== wish.codec) yield `it is ${codecName(video.codec)}, not ${codecName(wish.codec)}`;
   if (wish.trimmed) yield 'a cut between keyframes needs new frames';
+  if (wish.drawn !== null) yield `${wish.drawn} can only be drawn on new frames`;
+  if (wish.turned) yield 'it is to be turned or mirrored';
   const shown = shownSize(video);
   // An odd side is no reason: what is copied keeps it.
   if (Math.abs(shown.width - wish.final.width) > 1 || Math.abs(shown.height - wish.final.height) > 1) {
@@ -66,15 +88,17 @@ function* pictureReasons(probe: MediaProbe, video: VideoStream, wish: CopyWish):
   if (wish.fps !== null) yield `wanted are ${wish.fps} frames per second`;
   if (wish.quality) yield 'a quality was asked for';
   if (video.pixelFormat !== 'yuv420p') yield `its pixels are ${video.pixelFormat ?? 'unknown'}, not yuv420p`;
-  if (wish.format === 'mp4') {
-    if (!H264_PROFILES.has(video.profile ?? '')) yield `its profile is ${video.profile ?? 'unknown'}`;
-    if (video.level === null || video.level > H264_MAX_LEVEL) yield 'its level is above 5.2';
-  } else {
-    if (video.profile !== 'Profile 0') yield `its profile is ${video.profile ?? 'unknown'}`;
-    // Unlike MP4, WebM has no place for it that players look at.
-    if (video.rotation !== 0) yield 'WebM cannot carry its rotation';
+  const { profiles, maxLevel, levelName } = DECODED[wish.codec];
+  if (!profiles.has(video.profile ?? '')) yield `its profile is ${video.profile ?? 'unknown'}`;
+  // Files of VP9 do not tell it.
+  if (wish.codec !== 'vp9' && (video.level === null || video.level > maxLevel)) {
+    yield `its level is above ${levelName}`;
   }
-  if (video.interlaced) yield 'it is interlaced';
+  const hdr = hdrKind(video);
+  if (hdr !== null) yield `its colours are ${hdr}`;
+  // Unlike MP4, WebM has no place for it that players look at.
+  if (wish.format === 'webm' && video.rotation !== 0) yield 'WebM cannot carry its rotation';
+  if (wish.interlaced) yield 'it is interlaced';
   if (!hasSquarePixels(video)) yield 'its pixels are not square';
   if (!containerFits(probe)) yield `timestamps of ${probe.container.split(',')[0]} cannot be taken over`;
   if (hidesFrames(video)) yield 'an edit list hides a part of it, which a copy would carry along';
@@ -84,12 +108,24 @@ function* pictureReasons(probe: MediaProbe, video: VideoStream, wish: CopyWish):
   else if (bits > cap) yield `its ${kilobits(bits)} are above ${kilobits(cap)}`;
 }
 
+/**
+ * Options of a copied picture. Camcorders write the place of the recording into the messages beside the frames (SEI of
+ * H.264 and HEVC, metadata units of AV1); nothing of them is needed to play it. Apple wants HEVC to be called `hvc1`.
+ */
+export function copyOptions(codec: PictureCodec): StreamOptions {
+  const units = { h264: '6', hevc: '39|40', av1: '5', vp9: null }[codec];
+  return {
+    c: 'copy',
+    ...(units !== null && { bsf: `filter_units=remove_types=${units}` }),
+    ...(codec === 'hevc' && { tag: 'hvc1' }),
+  };
+}
+
 export function audioVerdict(
   probe: MediaProbe,
+  audio: AudioStream,
   wish: Pick<CopyWish, 'format' | 'encode' | 'trimmed'>,
 ): Verdict {
-  const audio = mainAudio(probe);
-  if (audio === null) return no('there is no sound');
   const first = audioReasons(probe, audio, wish).next();
   if (!first.done) return no(first.value);
   const bits = audio.bitRate === null ? '' : ` ${kilobits(audio.bitRate)}`;
@@ -130,7 +166,7 @@ function hidesFrames({ frames, durationSeconds, fps, baseFps }: VideoStream): bo
   return frames > durationSeconds * rate * 1.02 + 3;
 }
 
-function hidesSound({ codec, frames, durationSeconds, sampleRate, profile }: AudioStream): boolean {
+export function hidesSound({ codec, frames, durationSeconds, sampleRate, profile }: AudioStream): boolean {
   if (codec !== 'aac' || frames === null || durationSeconds === null || sampleRate === null) return false;
   const samples = profile === 'LC' ? AAC_SAMPLES : 2 * AAC_SAMPLES;
   // Two frames of lead-in are normal and hold nothing.
@@ -150,25 +186,6 @@ function bitCap(video: VideoStream, maxBitrate: number | null): number {
   if (maxBitrate !== null) return maxBitrate * 1000;
   const frames = Math.min(video.fps ?? 30, 60);
   return Math.max(ALWAYS_FINE_BITS, video.width * video.height * frames * MAX_BITS_PER_PIXEL);
-}
-
-const NAMES: Readonly<Record<string, string>> = {
-  h264: 'H.264',
-  hevc: 'HEVC',
-  vp8: 'VP8',
-  vp9: 'VP9',
-  av1: 'AV1',
-  aac: 'AAC',
-  opus: 'Opus',
-  vorbis: 'Vorbis',
-  mp3: 'MP3',
-};
-export function codecName(codec: string): string {
-  return NAMES[codec] ?? codec;
-}
-
-export function channelName(channels: number): string {
-  return channels === 1 ? 'mono' : channels === 2 ? 'stereo' : `${channels} channels`;
 }
 
 function kilobits(bits: number): string {

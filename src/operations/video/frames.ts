@@ -1,7 +1,8 @@
 // From the source's frames to frames that can be shown anywhere: progressive, square pixels, 8-bit 4:2:0, SDR.
 
 import type { VideoStream } from '../media-probe.ts';
-import type { Size, Source } from '../video-operation.ts';
+import type { Size, Source, StreamOptions } from '../video-operation.ts';
+import type { Analysis } from './analysis.ts';
 import { hasSquarePixels, shownSize } from './geometry.ts';
 
 /** FFmpeg's names of the HDR transfer curves, and zscale's. */
@@ -24,17 +25,19 @@ function canToneMap({ filters }: Pick<Source, 'filters'>): boolean {
 
 /**
  * Filters from the decoder's frames (FFmpeg has turned them upright by then) to finished ones of a size. Tone-mapping
- * comes after scaling: it is the dearest part, and works on fewer pixels there. `fps` forces a rate.
+ * comes after scaling: it is the dearest part, and works on fewer pixels there. `fps` forces a rate; `sampled`:
+ * frame k is what is shown at second k ÷ fps, where FFmpeg would take one from half a step later.
  */
 export function toFrames(
   source: Source,
   video: VideoStream,
   size: Size,
   fps: number | null = null,
+  sampled = false,
 ): string[] {
   return [
     ...deinterlacing(source, video),
-    ...(fps === null ? [] : [`fps=${fps}`]),
+    ...(fps === null ? [] : [sampled ? `fps=fps=${fps}:start_time=0:round=up` : `fps=${fps}`]),
     ...sizing(video, size),
     'setsar=1',
     ...toneMapping(source, video),
@@ -68,8 +71,60 @@ function sizing(video: VideoStream, size: Size): string[] {
   return across + down > 0 ? [`crop=${size.width}:${size.height}:0:0`] : [];
 }
 
-function deinterlacing({ filters }: Source, { interlaced }: VideoStream): string[] {
-  return interlaced && filters.has('bwdif') ? ['bwdif=mode=send_frame'] : [];
+/** Codecs of television and camcorders. Others are never interlaced in practice. */
+const MAYBE_INTERLACED = new Set([
+  'mpeg2video',
+  'h264',
+  'dvvideo',
+  'mpeg4',
+  'vc1',
+  'prores',
+  'dnxhd',
+  'ffv1',
+  'rawvideo',
+  'v210',
+]);
+/** Lines of the smallest interlaced picture: of 525-line television. A smaller one is of the web. */
+const MIN_INTERLACED_LINES = 480;
+
+/** What must be found out where the file does not say whether its frames are interlaced. */
+export function interlacingQuestion({
+  fieldOrderKnown,
+  codec,
+  height,
+  index,
+}: VideoStream): (Analysis & { kind: 'interlacing' }) | null {
+  const open = !fieldOrderKnown && MAYBE_INTERLACED.has(codec) && height >= MIN_INTERLACED_LINES;
+  return open ? { kind: 'interlacing', video: index } : null;
+}
+
+/** By what the file says, or else by what was found out. */
+export function isInterlaced({ findings }: Pick<Source, 'findings'>, video: VideoStream): boolean {
+  const question = interlacingQuestion(video);
+  return video.interlaced || (question !== null && findings.get(question)?.interlaced === true);
+}
+
+function deinterlacing(source: Source, video: VideoStream): string[] {
+  return isInterlaced(source, video) && source.filters.has('bwdif') ? ['bwdif=mode=send_frame'] : [];
+}
+
+/** Frames per second that differ by less are an average's rounding. */
+const STEADY = 0.001;
+
+/**
+ * Each frame keeps its time: FFmpeg 5 would double and drop frames in MP4 to get a steady rate, and lay them on the
+ * beat of the mean rate where it varies. `fps`: the rate that is forced, if any.
+ */
+export function timingOptions({ fps: mean, baseFps }: VideoStream, fps: number | null): StreamOptions {
+  if (fps !== null) return {};
+  const varies = mean === null || baseFps === null || Math.abs(baseFps - mean) > STEADY * mean;
+  return { fps_mode: 'vfr', ...(varies && { enc_time_base: '1:90000' }) };
+}
+
+/** Tags for an encoded picture: FFmpeg 5 would leave those of the HDR source, or none. */
+export function colourOptions(source: Pick<Source, 'filters'>, video: VideoStream): StreamOptions {
+  if (hdrKind(video) === null || !canToneMap(source)) return {};
+  return { colorspace: 'bt709', color_primaries: 'bt709', color_trc: 'bt709', color_range: 'tv' };
 }
 
 function toneMapping(source: Source, { transfer, matrix, primaries }: VideoStream): string[] {
@@ -90,10 +145,10 @@ function toneMapping(source: Source, { transfer, matrix, primaries }: VideoStrea
 export function frameDecisions(source: Source, video: VideoStream): string[] {
   const hdr = hdrKind(video);
   return [
-    ...(video.interlaced
+    ...(isInterlaced(source, video)
       ? [
           source.filters.has('bwdif')
-            ? 'deinterlaced: the source is interlaced'
+            ? `deinterlaced: the source is interlaced${video.interlaced ? '' : ', as its frames show'}`
             : 'left interlaced: this FFmpeg has no bwdif filter',
         ]
       : []),

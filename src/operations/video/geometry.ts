@@ -15,6 +15,11 @@ export function isSideways({ rotation }: Pick<VideoStream, 'rotation'>): boolean
   return Math.abs((rotation % 180) - 90) <= 1;
 }
 
+/** As it is after a quarter turn. */
+export function swapped({ width, height }: Size): Size {
+  return { width: height, height: width };
+}
+
 /** The size as people see it: pixels made square, then turned. */
 export function shownSize(video: VideoStream): Size {
   const width = hasSquarePixels(video)

@@ -18,13 +18,21 @@ export interface Graph {
   readonly labels: readonly string[];
   /** For each branch: the size whose frames it is scaled from, or null if it comes straight from the source. */
   readonly scaledFrom: readonly (Size | null)[];
+  /** References of the assets laid over, in the order of the inputs after the source. */
+  readonly assets: readonly string[];
+}
+
+interface Picture {
+  readonly index: number;
+  readonly take: Take & { from: 'picture' };
 }
 
 /** Pictures that can be scaled from one another: same part of the source, same rate. */
 interface Chain {
   readonly window: Window;
   readonly fps: number | null;
-  readonly pictures: { readonly index: number; readonly take: Take & { from: 'picture' } }[];
+  readonly sampled: boolean;
+  readonly pictures: Picture[];
 }
 
 /** Joins the branches. `run` is the stretch of the source that FFmpeg reads: its start is time 0 in the graph. */
@@ -37,6 +45,7 @@ export function buildGraph(
   const chains = chainsOf(branches);
   const moments = branches.flatMap(({ take }, index) => (take.from === 'moment' ? [{ index, take }] : []));
   const statements: string[] = [];
+  const overlays = new Overlays();
   const scaledFrom: (Size | null)[] = branches.map(() => null);
 
   const users = chains.length + moments.length;
@@ -51,21 +60,23 @@ export function buildGraph(
     const levels = levelsOf(chain);
     for (const [depth, { size, pictures }] of levels.entries()) {
       const above = levels[depth - 1];
-      filters.push(...(above === undefined ? toFrames(source, video, size, chain.fps) : toSmaller(size)));
+      filters.push(
+        ...(above === undefined ? toFrames(source, video, size, chain.fps, chain.sampled) : toSmaller(size)),
+      );
+      if (above === undefined && chain.fps !== null) filters.push(...ending(chain.window, run));
       const isLast = depth === levels.length - 1;
       const rest = isLast ? '' : `[n${number}x${depth}]`;
       const [only] = pictures;
       if (isLast && pictures.length === 1 && only !== undefined) {
-        statements.push(`${inlet}${[...filters, ...only.take.filters].join(',')}[v${only.index}]`);
+        statements.push(...overlays.finish(inlet, [...filters, ...only.take.filters], only));
       } else {
-        const outlets = pictures.map(({ take, index }) =>
-          take.filters.length === 0 ? `[v${index}]` : `[t${index}]`,
-        );
+        const outlets = pictures.map(({ take, index }) => (isPlain(take) ? `[v${index}]` : `[t${index}]`));
         const count = outlets.length + (isLast ? 0 : 1);
         filters.push(...(count > 1 ? [`split=${count}`] : []));
         statements.push(`${inlet}${filters.join(',')}${outlets.join('')}${rest}`);
-        for (const { take, index } of pictures) {
-          if (take.filters.length > 0) statements.push(`[t${index}]${take.filters.join(',')}[v${index}]`);
+        for (const picture of pictures) {
+          if (isPlain(picture.take)) continue;
+          statements.push(...overlays.finish(`[t${picture.index}]`, picture.take.filters, picture));
         }
       }
       for (const { index } of pictures) scaledFrom[index] = above?.size ?? null;
@@ -80,7 +91,42 @@ export function buildGraph(
     const choosing = isAlone ? [] : [selecting(take.at - run.start, take.frames)];
     statements.push(`${inlet}${[...choosing, ...take.filters(frames)].join(',')}[v${index}]`);
   }
-  return { text: statements.join(';'), labels: branches.map((_, index) => `[v${index}]`), scaledFrom };
+  return {
+    text: statements.join(';'),
+    labels: branches.map((_, index) => `[v${index}]`),
+    scaledFrom,
+    assets: overlays.assets,
+  };
+}
+
+function isPlain({ filters, overlays = [], last = [] }: Picture['take']): boolean {
+  return filters.length + overlays.length + last.length === 0;
+}
+
+/** The last statements of pictures, and which assets they need as inputs. Each use of an asset is an input of its own. */
+class Overlays {
+  readonly assets: string[] = [];
+
+  /** From frames to a branch's label. */
+  finish(inlet: string, before: readonly string[], { take, index }: Picture): string[] {
+    const statements: string[] = [];
+    let frames = inlet;
+    let filters = [...before];
+    for (const [number, { from, filters: drawn, place }] of (take.overlays ?? []).entries()) {
+      const [under, over] = [`[o${index}x${number}]`, `[m${index}x${number}]`];
+      if (filters.length > 0) statements.push(`${frames}${filters.join(',')}${under}`);
+      statements.push(`${this.#inlet(from)}${drawn.join(',')}${over}`);
+      frames = `${filters.length > 0 ? under : frames}${over}`;
+      filters = [`overlay=${place}`];
+    }
+    return [...statements, `${frames}${[...filters, ...(take.last ?? [])].join(',')}[v${index}]`];
+  }
+
+  #inlet(from: string | number): string {
+    if (typeof from === 'number') return `[0:${from}]`;
+    this.assets.push(from);
+    return `[${this.assets.length}:v:0]`;
+  }
 }
 
 /**
@@ -97,6 +143,12 @@ function cutting(window: Window, run: Window): string[] {
   return ['trim', 'setpts'].map((filter) =>
     filter === 'trim' ? `trim=${span(window, run)}` : `setpts=PTS-${offset(window, run)}/TB`,
   );
+}
+
+/** The filter `fps` goes on with the last frame until the run's input ends, whatever was cut off before it. */
+function ending(window: Window, run: Window): string[] {
+  if (window.end === null || window.end === run.end) return [];
+  return [`trim=end=${(window.end - window.start).toFixed(3)}`];
 }
 
 /** The same for sound. */
@@ -118,8 +170,9 @@ function chainsOf(branches: readonly Branch[]): Chain[] {
   const chains = new Map<string, Chain>();
   for (const [index, { take, window }] of branches.entries()) {
     if (take.from !== 'picture') continue;
-    const key = `${window.start} ${window.end} ${take.fps}`;
-    const chain = chains.get(key) ?? { window, fps: take.fps, pictures: [] };
+    const { fps, sampled = false } = take;
+    const key = `${window.start} ${window.end} ${fps} ${sampled}`;
+    const chain = chains.get(key) ?? { window, fps, sampled, pictures: [] };
     chain.pictures.push({ index, take });
     chains.set(key, chain);
   }

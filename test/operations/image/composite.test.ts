@@ -2,7 +2,7 @@
 
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { SourceReader } from '../../../src/contracts.ts';
+import type { SourceReader } from '../../../src/engine-contracts.ts';
 import { readAssets, withAssets } from '../../../src/jobs/assets.ts';
 import { assetsOf } from '../../../src/operations/assets.ts';
 import { output, own, testPool } from '../../engines/pictures.ts';

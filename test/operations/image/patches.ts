@@ -2,7 +2,7 @@
 
 import sharp from 'sharp';
 import type { Color } from 'sharp';
-import type { ImageEngine } from '../../../src/contracts.ts';
+import type { ImageEngine } from '../../../src/engine-contracts.ts';
 import { output, own } from '../../engines/pictures.ts';
 import type { OutputWish } from '../../engines/pictures.ts';
 

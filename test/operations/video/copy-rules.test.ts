@@ -1,18 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { audioVerdict, videoVerdict } from '../../../src/operations/video/copy-rules.ts';
+import { audioVerdict, copyOptions, videoVerdict } from '../../../src/operations/video/copy-rules.ts';
 import type { CopyWish } from '../../../src/operations/video/copy-rules.ts';
+import type { AudioStream, MediaProbe } from '../../../src/operations/media-probe.ts';
 import { probeOf } from './sources.ts';
 
 const wish: CopyWish = {
   format: 'mp4',
+  codec: 'h264',
   encode: 'auto',
   final: { width: 1920, height: 1080 },
   quality: false,
   maxBitrate: null,
   fps: null,
   trimmed: false,
+  turned: false,
+  drawn: null,
+  interlaced: false,
 };
-const webm: CopyWish = { ...wish, format: 'webm' };
+const webm: CopyWish = { ...wish, format: 'webm', codec: 'vp9' };
+
+const first = (probe: MediaProbe): AudioStream => {
+  const [audio] = probe.audio;
+  if (audio === undefined) throw new Error('no sound');
+  return audio;
+};
 const vp9 = { codec: 'vp9', profile: 'Profile 0', level: null };
 
 describe('the picture', () => {
@@ -32,13 +43,51 @@ describe('the picture', () => {
     expect(videoVerdict(probeOf(vp9, null, { container: 'matroska,webm' }), webm).copy).toBe(true);
   });
 
+  it('is copied when it is HEVC or AV1 and that was asked for', () => {
+    const hevc = probeOf({ codec: 'hevc', profile: 'Main', level: 120 });
+    expect(videoVerdict(hevc, { ...wish, codec: 'hevc' }).why).toBe(
+      'HEVC Main, yuv420p, 5000 kb/s is web-ready',
+    );
+    const av1 = probeOf({ codec: 'av1', profile: 'Main', level: 8 });
+    expect(videoVerdict(av1, { ...wish, codec: 'av1' }).copy).toBe(true);
+    expect(videoVerdict(av1, { ...webm, codec: 'av1' }).copy).toBe(true);
+    expect(videoVerdict(av1, webm).why).toBe('it is AV1, not VP9');
+  });
+
+  it.each([
+    ['hevc', { profile: 'Main 10', level: 120 }, 'its profile is Main 10'],
+    ['hevc', { profile: 'Main', level: 180 }, 'its level is above 5.1'],
+    [
+      'hevc',
+      { profile: 'Main', level: 120, pixelFormat: 'yuv420p10le' },
+      'its pixels are yuv420p10le, not yuv420p',
+    ],
+    ['av1', { profile: 'High', level: 8 }, 'its profile is High'],
+    // 31 is AV1's word for "no bounds".
+    ['av1', { profile: 'Main', level: 31 }, 'its level is above 5.2'],
+    ['av1', { profile: 'Main', level: null }, 'its level is above 5.2'],
+  ] as const)('of %s with %j is encoded', (codec, video, why) => {
+    expect(videoVerdict(probeOf({ codec, ...video }), { ...wish, codec })).toEqual({ copy: false, why });
+  });
+
+  it('loses the messages beside its frames when it is copied', () => {
+    expect(copyOptions('h264')).toEqual({ c: 'copy', bsf: 'filter_units=remove_types=6' });
+    expect(copyOptions('hevc')).toEqual({ c: 'copy', bsf: 'filter_units=remove_types=39|40', tag: 'hvc1' });
+    expect(copyOptions('av1')).toEqual({ c: 'copy', bsf: 'filter_units=remove_types=5' });
+    expect(copyOptions('vp9')).toEqual({ c: 'copy' });
+  });
+
   it.each([
     ['another codec', { codec: 'hevc' }, {}, 'it is HEVC, not H.264'],
     ['10 bits', { pixelFormat: 'yuv420p10le' }, {}, 'its pixels are yuv420p10le, not yuv420p'],
     ['full range', { pixelFormat: 'yuvj420p' }, {}, 'its pixels are yuvj420p, not yuv420p'],
     ['a profile that browsers lack', { profile: 'High 4:2:2' }, {}, 'its profile is High 4:2:2'],
     ['a level that devices lack', { level: 62 }, {}, 'its level is above 5.2'],
-    ['interlacing', { interlaced: true }, {}, 'it is interlaced'],
+    ['interlacing', {}, { interlaced: true }, 'it is interlaced'],
+    ['HDR', { transfer: 'arib-std-b67' }, {}, 'its colours are HLG'],
+    ['a turn', {}, { turned: true }, 'it is to be turned or mirrored'],
+    ['a watermark', {}, { drawn: 'a watermark' }, 'a watermark can only be drawn on new frames'],
+    ['another codec asked for', {}, { codec: 'hevc' }, 'it is H.264, not HEVC'],
     ['a high bitrate', { bitRate: 60_000_000 }, {}, 'its 60000 kb/s are above 15552 kb/s'],
     ['a bitrate above the cap asked for', {}, { maxBitrate: 3000 }, 'its 5000 kb/s are above 3000 kb/s'],
     ['a size to scale', {}, { final: { width: 1280, height: 720 } }, 'it is 1920×1080, wanted is 1280×720'],
@@ -83,12 +132,15 @@ describe('the picture', () => {
 
 describe('the sound', () => {
   it('is copied when it is web-ready AAC', () => {
-    expect(audioVerdict(probeOf(), wish)).toEqual({ copy: true, why: 'AAC 128 kb/s, stereo is web-ready' });
+    expect(audioVerdict(probeOf(), first(probeOf()), wish)).toEqual({
+      copy: true,
+      why: 'AAC 128 kb/s, stereo is web-ready',
+    });
   });
 
   it('is copied when it is Opus for WebM', () => {
     const opus = probeOf({}, { codec: 'opus', profile: null }, { container: 'matroska,webm' });
-    expect(audioVerdict(opus, webm).copy).toBe(true);
+    expect(audioVerdict(opus, first(opus), webm).copy).toBe(true);
   });
 
   it.each([
@@ -99,12 +151,12 @@ describe('the sound', () => {
     ['a high sample rate', { sampleRate: 96_000 }, 'its sample rate is above 48 kHz'],
     ['hidden samples', { frames: 4000 }, 'an edit list hides a part of it, which a copy would carry along'],
   ])('is encoded for %s', (_, audio, why) => {
-    expect(audioVerdict(probeOf({}, audio), wish)).toEqual({ copy: false, why });
+    expect(audioVerdict(probeOf({}, audio), first(probeOf({}, audio)), wish)).toEqual({ copy: false, why });
   });
 
   it('is decided apart from the picture', () => {
     const probe = probeOf({ codec: 'hevc' });
     expect(videoVerdict(probe, wish).copy).toBe(false);
-    expect(audioVerdict(probe, wish).copy).toBe(true);
+    expect(audioVerdict(probe, first(probe), wish).copy).toBe(true);
   });
 });

@@ -36,9 +36,9 @@ describe('a ladder', () => {
       ].join(';'),
     );
     expect(runs[0]?.outputs.map(({ name, file }) => `${name} ${file}`)).toEqual([
-      'low 0.mp4',
-      'high 1.mp4',
-      'mid 2.mp4',
+      'low 0/video.mp4',
+      'high 1/video.mp4',
+      'mid 2/video.mp4',
     ]);
     expect(decisions['low']).toContain('scaled from the frames of 1280×720');
     expect(decisions['high']).toContain('decoded once, together with "low", "mid"');
@@ -99,7 +99,7 @@ describe('a poster', () => {
     expect(runs).toHaveLength(1);
     expect(runs[0]?.graph).toBeNull();
     expect(stills).toHaveLength(1);
-    expect(stills[0]?.seek).toBe(15);
+    expect(stills[0]?.inputs[0]?.seek).toBe(15);
     expect(decisions['poster']?.join()).toContain('taken by a seek');
   });
 
@@ -111,7 +111,7 @@ describe('a poster', () => {
 
   it('in a cut is found by the time of the cut', () => {
     const { runs } = plan({ clip: transcode({ start: 30, end: 40 }), poster: thumbnail({ at: 32.5 }) });
-    expect(runs[0]?.seek).toBe(30);
+    expect(runs[0]?.inputs[0]?.seek).toBe(30);
     expect(runs[0]?.graph).toContain(String.raw`gte(t\,2.500)`);
   });
 });
@@ -123,7 +123,7 @@ describe('cuts', () => {
       b: transcode({ start: 20, end: 40, height: 360 }),
     });
     expect(runs).toHaveLength(1);
-    expect(runs[0]).toMatchObject({ seek: 10, seconds: 30 });
+    expect(runs[0]?.inputs[0]).toMatchObject({ seek: 10, seconds: 30 });
     expect(runs[0]?.graph).toContain('[s0]trim=start=0.000:end=20.000,setpts=PTS-0.000/TB,');
     expect(runs[0]?.graph).toContain('[s1]trim=start=10.000:end=30.000,setpts=PTS-10.000/TB,');
     expect(runs[0]?.outputs[1]?.options.join(' ')).toContain(
@@ -136,7 +136,7 @@ describe('cuts', () => {
       late: transcode({ start: 40, end: 50 }),
       early: transcode({ start: 0, end: 10 }),
     });
-    expect(runs.map(({ seek, seconds }) => [seek, seconds])).toEqual([
+    expect(runs.map(({ inputs }) => [inputs[0]?.seek, inputs[0]?.seconds])).toEqual([
       [0, 10],
       [40, 10],
     ]);
@@ -158,25 +158,29 @@ describe('cuts', () => {
 describe('another kind of output', () => {
   it('joins the same decode without the planner knowing of it', () => {
     const storyboard: OutputPart = {
-      extension: 'jpg',
-      mediaType: 'image/jpeg',
-      streams: [
+      pieces: [
         {
-          kind: 'frames',
-          take: { from: 'picture', size: { width: 160, height: 90 }, fps: 0.2, filters: ['tile=4x3'] },
-          options: { c: 'mjpeg', frames: '1' },
+          file: 'strip.jpg',
+          mediaType: 'image/jpeg',
+          streams: [
+            {
+              kind: 'frames',
+              take: { from: 'picture', size: { width: 160, height: 90 }, fps: 0.2, filters: ['tile=4x3'] },
+              options: { c: 'mjpeg', frames: '1' },
+            },
+          ],
+          muxer: ['-update', '1', '-f', 'image2'],
+          expects: {
+            kind: 'still',
+            video: { codec: 'mjpeg', size: { width: 640, height: 270 } },
+            audio: null,
+            durationSeconds: null,
+            durationIsExact: false,
+          },
+          maxBytes: 1_000_000,
         },
       ],
-      muxer: ['-update', '1', '-f', 'image2'],
       window: { start: 0, end: null },
-      expects: {
-        kind: 'still',
-        video: { codec: 'mjpeg', size: { width: 640, height: 270 } },
-        audio: null,
-        durationSeconds: null,
-        durationIsExact: false,
-      },
-      maxBytes: 1_000_000,
       encoders: ['mjpeg'],
       decisions: [],
     };

@@ -22,11 +22,11 @@ describe('what comes out', () => {
     expect(run.graph).toBe('[0:0]setsar=1,format=yuv420p[v0]');
     expect(options).toBe(
       '-map [v0] -map 0:1 -sn -dn -map_metadata -1 -map_metadata:s -1 -map_chapters -1 ' +
-        '-c:v:0 libx264 -preset:v:0 medium -crf:v:0 23 -profile:v:0 high -pix_fmt:v:0 yuv420p ' +
+        '-c:v:0 libx264 -preset:v:0 medium -crf:v:0 23 -profile:v:0 high -pix_fmt:v:0 yuv420p -fps_mode:v:0 vfr ' +
         '-filter:a:0 aresample=async=1:first_pts=0 -c:a:0 aac -b:a:0 128k -ac:a:0 2 -ar:a:0 48000 ' +
-        `-max_muxing_queue_size 1024 -fs ${part.maxBytes} -movflags +faststart -f mp4`,
+        `-max_muxing_queue_size 1024 -fs ${part.pieces[0]?.maxBytes} -movflags +faststart -f mp4`,
     );
-    expect(part.expects).toEqual({
+    expect(part.pieces[0]?.expects).toEqual({
       kind: 'clip',
       video: { codec: 'h264', size: { width: 1920, height: 1080 } },
       audio: { codec: 'aac' },
@@ -111,17 +111,17 @@ describe('parameters', () => {
   it('mute leaves the sound out', () => {
     const { part, options } = planned({ mute: true });
     expect(options).not.toContain('-map 0:1');
-    expect(part.expects.audio).toBeNull();
+    expect(part.pieces[0]?.expects.audio).toBeNull();
     expect(part.decisions).toContain('no sound: mute was asked for');
   });
 
   it('start and end cut by a seek of the input', () => {
     const { run, part } = planned({ start: 10.25, end: 20 });
-    expect(run.seek).toBe(10.25);
-    expect(run.seconds).toBe(9.75);
-    expect(part.expects.durationSeconds).toBe(9.75);
-    expect(planned({ start: 50, end: 100 }).part.expects.durationSeconds).toBe(10);
-    expect(planned({ end: 0.5 }).run.seek).toBe(0);
+    expect(run.inputs[0]?.seek).toBe(10.25);
+    expect(run.inputs[0]?.seconds).toBe(9.75);
+    expect(part.pieces[0]?.expects.durationSeconds).toBe(9.75);
+    expect(planned({ start: 50, end: 100 }).part.pieces[0]?.expects.durationSeconds).toBe(10);
+    expect(planned({ end: 0.5 }).run.inputs[0]?.seek).toBe(0);
   });
 
   it('a start past the end is refused', () => {
@@ -133,14 +133,14 @@ describe('parameters', () => {
   it('a larger box than the picture does not enlarge it, and says so', () => {
     const { part } = planned({ height: 2160 }, hevc);
     expect(part.decisions).toContain('not enlarged: the source is 1920×1080');
-    expect(part.expects.video?.size).toEqual({ width: 1920, height: 1080 });
+    expect(part.pieces[0]?.expects.video?.size).toEqual({ width: 1920, height: 1080 });
   });
 });
 
 describe('sources', () => {
   it('without sound give a video without sound', () => {
     const { part, options } = planned({ height: 720 }, sourceOf(probeOf({}, null)));
-    expect(part.expects.audio).toBeNull();
+    expect(part.pieces[0]?.expects.audio).toBeNull();
     expect(options).not.toContain(':a:');
     expect(part.decisions).toContain('no sound: the source has none');
   });
@@ -173,7 +173,7 @@ describe('sources', () => {
 
   it('that are turned are planned upright', () => {
     const { part, run } = planned({ height: 640 }, sourceOf(probeOf({ rotation: 270 })));
-    expect(part.expects.video?.size).toEqual({ width: 360, height: 640 });
+    expect(part.pieces[0]?.expects.video?.size).toEqual({ width: 360, height: 640 });
     expect(run.graph).toContain('scale=360:640');
   });
 
@@ -231,12 +231,14 @@ describe('sources', () => {
 
   it('whose streams do not say how long they are: the container does, and may be wrong', () => {
     const mkv = probeOf({ durationSeconds: null }, { durationSeconds: null }, { durationSeconds: 61 });
-    expect(planned({}, sourceOf(mkv)).part.expects).toMatchObject({
+    expect(planned({}, sourceOf(mkv)).part.pieces[0]?.expects).toMatchObject({
       durationSeconds: 61,
       durationIsExact: false,
     });
     // Subtitles may be longer than what is seen and heard.
-    expect(planned({}, sourceOf(probeOf({}, {}, { durationSeconds: 90 }))).part.expects).toMatchObject({
+    expect(
+      planned({}, sourceOf(probeOf({}, {}, { durationSeconds: 90 }))).part.pieces[0]?.expects,
+    ).toMatchObject({
       durationSeconds: 60,
       durationIsExact: true,
     });

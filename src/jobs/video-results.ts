@@ -1,0 +1,151 @@
+// One attempt at a video job: its source and assets from the store, its outputs back into it, segments while they come.
+
+import { extname } from 'node:path';
+import { Reroute } from '../contracts.ts';
+import type { BlobStore, JobContext, JobResult } from '../contracts.ts';
+import type { ChunkShelf, MadeFile, MediaFile, ProducedOutput, VideoEngine } from '../engine-contracts.ts';
+import { videoAssetsOf } from '../operations/video.ts';
+import { Problem } from '../problems.ts';
+import type { Job, OutputFile, OutputResult } from './job.ts';
+import { videoOutputs } from './recipe.ts';
+import { uploadId, uploadKey } from './uploads.ts';
+import type { Upload, Uploads } from './uploads.ts';
+
+export interface VideoRunnerOptions {
+  readonly store: BlobStore;
+  readonly videos: VideoEngine;
+  readonly uploads: Pick<Uploads, 'find'>;
+  /** Work in seconds of 1080p30 video past which a job goes to the lane of films. */
+  readonly filmSeconds: number;
+}
+
+/** Where the finished chunks of a job are kept until it has ended. */
+export const chunksOf = (id: string): string => `chunks/${id}/`;
+
+/** Makes the outputs below `prefix`. Rejects Reroute for a film in the lane of short videos. */
+export async function produceVideos(
+  job: Job,
+  prefix: string,
+  { signal, progress }: JobContext,
+  options: VideoRunnerOptions,
+): Promise<JobResult> {
+  const { store, videos, filmSeconds } = options;
+  const outputs = videoOutputs(job.recipe);
+  await using stack = new AsyncDisposableStack();
+  const source = stack.use(await store.local(job.source.key));
+  const scratch = stack.use(await store.scratch(job.id));
+  const assets = await openAssets(videoAssetsOf(Object.values(outputs)), options, stack);
+  const shelf = new ResultShelf(store, prefix);
+  const made = await videos.produce({
+    source: { path: source.path, mediaType: job.source.mediaType },
+    assets,
+    outputs,
+    scratch: scratch.path,
+    signal,
+    onSource: (facts) => progress({ source: facts }),
+    onWork(seconds) {
+      if (job.lane === 'video' && seconds > filmSeconds) throw new Reroute('film');
+    },
+    onProgress: progress,
+    async publish(name, file) {
+      const first = await shelf.publish(name, file);
+      const { folder, main } = { folder: shelf.folderOf(name), main: file.file };
+      if (first && isIndex(file.mediaType))
+        progress({ live: { [name]: { folder, main, mediaType: file.mediaType } } });
+    },
+    chunks: chunkShelf(store, job.id),
+  });
+  const results: Record<string, OutputResult> = {};
+  for (const [name, output] of Object.entries(made.outputs)) {
+    signal.throwIfAborted();
+    results[name] = await shelf.keep(name, output);
+  }
+  return { outputs: results, warnings: made.warnings };
+}
+
+/** A master playlist is what a player begins with: from then on the output can be watched. */
+function isIndex(mediaType: string): boolean {
+  return mediaType === 'application/vnd.apple.mpegurl';
+}
+
+class ResultShelf {
+  readonly #store: BlobStore;
+  readonly #prefix: string;
+  readonly #live = new Set<string>();
+
+  constructor(store: BlobStore, prefix: string) {
+    this.#store = store;
+    this.#prefix = prefix;
+  }
+
+  folderOf(name: string): string {
+    return `${this.#prefix}${name}/`;
+  }
+
+  /** Keeps a file of an unfinished output. True for the first `master.m3u8`: media playlists come before it. */
+  async publish(name: string, { file, path }: MadeFile & { path: string }): Promise<boolean> {
+    await this.#store.adopt(`${this.folderOf(name)}${file}`, path);
+    if (file !== 'master.m3u8' || this.#live.has(name)) return false;
+    this.#live.add(name);
+    return true;
+  }
+
+  async keep(name: string, { files, ...output }: ProducedOutput): Promise<OutputResult> {
+    const [first] = files;
+    if (first === undefined) throw new Error(`the engine made no file for output ${name}`);
+    if (files.length === 1 && first.path !== null) {
+      const key = `${this.#prefix}${name}${extname(first.path)}`;
+      await this.#store.adopt(key, first.path);
+      return { ...output, key };
+    }
+    const folder = this.folderOf(name);
+    const kept: OutputFile[] = [];
+    for (const { path, ...file } of files) {
+      const key = `${folder}${file.file}`;
+      if (path !== null) await this.#store.adopt(key, path);
+      kept.push({ ...file, key });
+    }
+    return { ...output, folder, main: first.file, key: `${folder}${first.file}`, files: kept };
+  }
+}
+
+/** What a reference names. Rejects `source_not_found`. */
+export async function findUpload(reference: string, uploads: Pick<Uploads, 'find'>): Promise<Upload> {
+  const id = uploadId(reference);
+  const upload = id === undefined ? undefined : await uploads.find(id);
+  if (upload !== undefined) return upload;
+  throw new Problem(
+    'source_not_found',
+    `There is no upload ${JSON.stringify(reference.slice(0, 60))}: it was removed, has expired, or never was.`,
+  );
+}
+
+/** The files that references name; `stack` closes them. Rejects `source_not_found`. */
+export async function openAssets(
+  references: readonly string[],
+  { store, uploads }: Pick<VideoRunnerOptions, 'store' | 'uploads'>,
+  stack: AsyncDisposableStack,
+): Promise<ReadonlyMap<string, MediaFile>> {
+  const assets = new Map<string, MediaFile>();
+  for (const reference of references) {
+    const upload = await findUpload(reference, uploads);
+    const file = stack.use(await store.local(uploadKey(upload.id)));
+    assets.set(reference, { path: file.path, mediaType: upload.mediaType });
+  }
+  return assets;
+}
+
+function chunkShelf(store: BlobStore, id: string): ChunkShelf {
+  const prefix = chunksOf(id);
+  return {
+    async list() {
+      const names = new Set<string>();
+      for await (const { key } of store.list(prefix)) names.add(key.slice(prefix.length));
+      return names;
+    },
+    open: (name) => store.local(`${prefix}${name}`),
+    async keep(name, path) {
+      await store.adopt(`${prefix}${name}`, path);
+    },
+  };
+}
