@@ -1,8 +1,11 @@
 // Makes the README's pictures: a landscape of our own, and what a running server makes of it.
 // Usage: node scripts/pictures.ts [http://127.0.0.1:3000]
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import sharp from 'sharp';
 
 const WIDTH = 2400;
@@ -78,3 +81,47 @@ for (const [name, query] of Object.entries(renditions)) {
   console.log(`${name.padEnd(20)} ${String(bytes.length).padStart(7)} bytes  ?${query}`);
 }
 console.log(`the source has ${before.length} bytes`);
+
+/** A flight over it of twelve seconds, with something to hear. */
+async function flight(picture: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  const place = await mkdtemp(join(tmpdir(), 'mediamill-pictures-'));
+  const [from, to] = [join(place, 'landscape.jpg'), join(place, 'flight.mp4')];
+  await writeFile(from, picture);
+  const sound =
+    '0.7*sin(2*PI*220*t)*abs(sin(PI*t/1.7))*(0.25+0.75*pow(sin(PI*t/12),2))*(0.6+0.4*sin(2*PI*7*t))';
+  await promisify(execFile)('ffmpeg', [
+    ...['-v', 'error', '-y', '-loop', '1', '-framerate', '25', '-t', '12', '-i', from],
+    ...['-f', 'lavfi', '-t', '12', '-i', `aevalsrc='${sound}':s=48000`],
+    ...['-vf', "crop=1280:720:x='(iw-ow)*t/12':y='(ih-oh)*(0.35+0.25*sin(PI*t/12))',scale=640:360"],
+    ...['-c:v', 'libx264', '-crf', '18', '-pix_fmt', 'yuv420p', '-c:a', 'aac', to],
+  ]);
+  const bytes = new Uint8Array(await readFile(to));
+  await rm(place, { recursive: true });
+  return bytes;
+}
+
+const form = new FormData();
+const outputs = {
+  strip: { type: 'storyboard', everySeconds: 1.2, columns: 10, rows: 1, width: 120, quality: 80 },
+  loop: { type: 'preview', moments: 4, secondsEach: 1, width: 240, fps: 8, quality: 40 },
+  wave: { type: 'waveform', width: 600, height: 90 },
+};
+form.append('recipe', JSON.stringify({ outputs }));
+form.append('file', new Blob([await flight(before)]), 'flight.mp4');
+const accepted = (await (await fetch(`${server}/v1/jobs`, { method: 'POST', body: form })).json()) as {
+  id: string;
+};
+const job = (await (await fetch(`${server}/v1/jobs/${accepted.id}?wait=60`)).json()) as { status: string };
+if (job.status !== 'succeeded') throw new Error(JSON.stringify(job));
+const kept = {
+  'video-storyboard.jpg': 'strip/sprite-001.jpg',
+  'video-preview.webp': 'loop',
+  'video-waveform.png': 'wave/waveform.png',
+};
+for (const [name, output] of Object.entries(kept)) {
+  const response = await fetch(`${server}/v1/jobs/${accepted.id}/outputs/${output}`);
+  if (!response.ok) throw new Error(`${output}: ${await response.text()}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  await writeFile(join(folder, name), bytes);
+  console.log(`${name.padEnd(20)} ${String(bytes.length).padStart(7)} bytes  ${output}`);
+}

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clipFixture, imageFixture } from './support/fixtures.ts';
+import { finishedJob } from './support/jobs.ts';
 import { startProgram } from './support/program.ts';
 import type { Program } from './support/program.ts';
 
@@ -73,7 +74,11 @@ describe('the README', () => {
       cwd: folder,
       env: { ...process.env, JOB: job },
     });
-    if (command.includes('/v1/videos?')) job = (JSON.parse(stdout) as { id: string }).id;
+    if (stdout.startsWith('{"id"')) {
+      const accepted = JSON.parse(stdout) as { id: string };
+      if (command.includes('/v1/videos?')) job = accepted.id;
+      expect(await finishedJob(program.address, accepted.id)).toMatchObject({ status: 'succeeded' });
+    }
     if (answer === undefined) return;
     if (answer.startsWith('HTTP/1.1')) {
       const names = (text: string): string[] =>
