@@ -37,7 +37,7 @@ export const recipeSchema = z.strictObject({
     .refine((outputs) => Object.keys(outputs).length <= MAX_OUTPUTS, `at most ${MAX_OUTPUTS} outputs`)
     .refine(
       (outputs) => countRenditions(Object.values(outputs)) <= MAX_RENDITIONS,
-      `at most ${MAX_RENDITIONS} images, each width in each format of a set counted`,
+      `at most ${MAX_RENDITIONS} images, each width in each format of a set and each thumbnail counted`,
     ),
 });
 export type Recipe = z.output<typeof recipeSchema>;
@@ -46,7 +46,10 @@ export type Output = ImageOutput | ImageSetOutput | VideoOutput;
 function countRenditions(outputs: readonly Output[]): number {
   return outputs.reduce((sum, output) => {
     if (output.type === 'image') return sum + 1;
-    return output.type === 'imageSet' ? sum + output.widths.length * output.formats.length : sum;
+    if (output.type === 'imageSet') return sum + output.widths.length * output.formats.length;
+    // Each of these may be an FFmpeg run.
+    if (output.type === 'thumbnail') return sum + (output.count ?? [output.at].flat().length);
+    return sum;
   }, 0);
 }
 

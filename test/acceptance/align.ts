@@ -12,7 +12,7 @@ export interface Stretch {
 export interface PictureMatch {
   /** Seconds by which the result shows things later than the source does. */
   readonly shift: number;
-  /** Mean difference of their bytes, 0–255. */
+  /** Mean difference of their bytes, 0–255; of all frames the one in the middle. */
   readonly difference: number;
   /** Correlation of their pixels, at most 1; null where the pictures are blank. */
   readonly likeness: number | null;
@@ -39,6 +39,15 @@ export function nearest(times: readonly number[], time: number): number {
   }
   const before = times[low - 1];
   return before !== undefined && time - before < Math.abs((times[low] ?? 0) - time) ? low - 1 : low;
+}
+
+/** The frame that is shown at a time. Where all last equally long it is the nearest: times are rounded in many ways. */
+function shownAt(times: readonly number[], time: number): number {
+  const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+  const [shortest, longest] = [Math.min(...gaps), Math.max(...gaps)];
+  const index = nearest(times, time);
+  const isLater = (times[index] ?? 0) > time + shortest / 2;
+  return longest > shortest * 1.9 && isLater ? Math.max(0, index - 1) : index;
 }
 
 function difference(a: Uint8Array, b: Uint8Array): number {
@@ -81,7 +90,7 @@ export function matchPictures(
   const pairs = shown.map(({ time, index }) => ({
     time,
     index,
-    like: nearest(source.times, time + offset),
+    like: shownAt(source.times, time + offset),
   }));
   const last = source.times.length - 1;
   const costs = new Map<number, number>();
@@ -107,11 +116,22 @@ export function matchPictures(
     .map(({ index, like }) => correlation(frame(result, index), frame(source, like)))
     .filter((value) => value !== null);
   return {
-    shift: median(matched.map(({ late }) => late)),
-    difference: costs.get(best) ?? Infinity,
+    shift: median([...firstShown(matched).values()]),
+    difference: median(
+      matched.map(({ index, like }) => difference(frame(result, index), frame(source, like))),
+    ),
     likeness: likenesses.length === 0 ? null : median(likenesses),
     frames: shown.length,
   };
+}
+
+/** How late each frame of the source is when it is first shown: where a gap is filled, it is shown again and again. */
+function firstShown(
+  matched: readonly { readonly like: number; readonly late: number }[],
+): Map<number, number> {
+  const first = new Map<number, number>();
+  for (const { like, late } of matched) first.set(like, Math.min(late, first.get(like) ?? Infinity));
+  return first;
 }
 
 /** The frame of a source that a picture resembles most, and how much. `pixels`: RGB of the source's size. */

@@ -222,7 +222,7 @@ export function checkLikeness({ likeness, difference }: PictureMatch, place: str
   found.figure('difference', difference);
   found.check(difference <= 10, `at the ${place} its colours are ${difference.toFixed(1)} from the source's`);
   if (likeness === null) return;
-  found.check(likeness >= 0.95, `at the ${place} it is like the source only by ${likeness.toFixed(3)}`);
+  found.check(likeness >= 0.9, `at the ${place} it is like the source only by ${likeness.toFixed(3)}`);
 }
 
 export function checkSync(heard: SoundMatch, pictureShift: number, place: string, found: Findings): void {

@@ -162,7 +162,7 @@ function checkVariant(
     `${name} tells of ${attributes['CODECS']} instead of ${codecs}`,
   );
   const rate = Number(attributes['FRAME-RATE']);
-  found.within(`FRAME-RATE of ${name}`, rate, picture.fps * 0.97, picture.fps * 1.07);
+  found.within(`FRAME-RATE of ${name}`, rate, picture.fps * 0.97, picture.beat * 1.07);
   const [peak, average] = [Number(attributes['BANDWIDTH']), Number(attributes['AVERAGE-BANDWIDTH'])];
   // Of the tracks of sound the one that needs most (RFC 8216, 4.3.4.2).
   const [most, mean] = (['peak', 'average'] as const).map(

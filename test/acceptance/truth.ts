@@ -1,6 +1,5 @@
 // What a source shows and plays, decoded by FFmpeg alone: that against which results are held.
 
-import { median } from './align.ts';
 import { framesOf, lookAt, ratio, RATE, soundOf, streamsOf } from './look.ts';
 import type { Frames, Looked, LookedStream } from './look.ts';
 
@@ -16,7 +15,7 @@ export interface PictureTruth extends Shown {
   readonly frames: Frames;
   /** Frames per second, on average. */
   readonly fps: number;
-  /** The same where no frame is left out. */
+  /** The same where frames follow one another fastest: the rate of a grid that has room for all of them. */
   readonly beat: number;
   /** Seconds from the beginning of the file's clock. */
   readonly end: number;
@@ -54,7 +53,8 @@ export async function truthOf(path: string, mediaType: string): Promise<Truth> {
   const [first = 0, last = 0] = [frames.times[0], frames.times.at(-1)];
   const fps = (frames.times.length - 1) / (last - first);
   const end = last + 1 / fps;
-  const beat = 1 / median(frames.times.slice(1).map((time, index) => time - (frames.times[index] ?? 0)));
+  const gaps = frames.times.slice(1).map((time, index) => time - (frames.times[index] ?? 0));
+  const beat = 1 / Math.min(...gaps);
   const [audio] = streamsOf(looked, 'audio');
   const sound = audio === undefined ? null : await soundTruth(path, audio);
   return {

@@ -1,6 +1,6 @@
 // Publishes an HLS output while FFmpeg writes it: segments as they are complete, playlists that grow, at the end all that is known.
 
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MadeFile } from '../../engine-contracts.ts';
 import { BrokenBoxes, readInit, readSegment } from '../../lib/mp4-boxes.ts';
@@ -29,6 +29,8 @@ interface Following {
   track: Track | null;
   readonly segments: { uri: string; seconds: number; bytes: number; found: Segment }[];
   ended: boolean;
+  /** Time of change of FFmpeg's playlist when it was read last. */
+  seenAt: number;
 }
 
 export function followHls(finish: Finish & { readonly type: 'hls' }, context: FinishContext): Follower {
@@ -37,7 +39,7 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
   const all: Following[] = names.map((name) => {
     const piece = part.pieces.find(({ file }) => file === indexOf(name));
     if (piece === undefined) throw new Error(`no piece makes the rendition ${name}`);
-    return { name, piece, track: null, segments: [], ended: false };
+    return { name, piece, track: null, segments: [], ended: false, seenAt: 0 };
   });
   let live = false;
   let bytes = 0;
@@ -48,9 +50,10 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
   };
 
   const look = async (one: Following): Promise<boolean> => {
-    const text = await read(join(folder, indexOf(one.name)));
-    if (text === null) return false;
-    const { init, segments, ended } = parsePlaylist(text.toString(), one.name);
+    const index = await changed(join(folder, indexOf(one.name)), one.seenAt);
+    if (index === null) return false;
+    one.seenAt = index.at;
+    const { init, segments, ended } = parsePlaylist(index.text, one.name);
     one.ended = ended;
     if (init === null) return false;
     if (one.track === null) {
@@ -60,7 +63,7 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
       await hand({ ...plain(init, header.length), path: join(folder, init) });
     }
     const fresh = segments.slice(one.segments.length);
-    for (const { uri, seconds } of fresh) {
+    for (const { uri } of fresh) {
       const data = await readFile(join(folder, uri));
       const found = segmentOf(data, one);
       // A player that changes renditions, or seeks, begins in any segment.
@@ -68,7 +71,8 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
         throw broken(one.name, `segment ${uri} does not begin with a keyframe`, null);
       bytes += data.length;
       await hand({ ...plain(uri, data.length), path: join(folder, uri) });
-      one.segments.push({ uri, seconds, bytes: data.length, found });
+      // FFmpeg's own figure for the last piece of sound is a frame too long.
+      one.segments.push({ uri, seconds: found.seconds, bytes: data.length, found });
     }
     return fresh.length > 0;
   };
@@ -95,7 +99,11 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
   return {
     poll,
     async end(pieces): Promise<Finished> {
-      for (const one of all) await look(one);
+      for (const one of all) {
+        // The last change may have come in the same instant as the one before.
+        one.seenAt = 0;
+        await look(one);
+      }
       const damage = pieces.find((each) => each.damage !== null)?.damage ?? null;
       check(all, finish, damage);
       const subtitles = pieces.filter(({ piece }) => piece.expects.kind === 'text');
@@ -162,10 +170,15 @@ function lengthOf({ segments }: Following): number {
   return segments.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
-/** FFmpeg writes under another name and renames: what is there is whole. */
-async function read(path: string): Promise<Buffer | null> {
+/**
+ * What a file holds if it has changed, or null. FFmpeg writes under another name and renames: what is there is whole. A
+ * long playlist is not read twice a second for nothing.
+ */
+async function changed(path: string, seenAt: number): Promise<{ at: number; text: string } | null> {
   try {
-    return await readFile(path);
+    // Before it is read: a change in between is seen again the next time.
+    const { mtimeMs } = await stat(path);
+    return mtimeMs === seenAt ? null : { at: mtimeMs, text: await readFile(path, 'utf8') };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

@@ -86,7 +86,7 @@ export function buildGraph(
   }
   for (const [number, { index, take }] of moments.entries()) {
     const inlet = inlets[chains.length + number] ?? '';
-    const isAlone = branches.length === 1;
+    const isAlone = branches.length === 1 && run.start >= take.at;
     const frames = isAlone ? take.frames : take.frames + 1;
     const choosing = isAlone ? [] : [selecting(take.at - run.start, take.frames)];
     statements.push(`${inlet}${[...choosing, ...take.filters(frames)].join(',')}[v${index}]`);

@@ -5,6 +5,7 @@ import { decodes, groupClips, holds, keyframesSuffice, momentOf } from './groupi
 import type { Group } from './grouping.ts';
 import { foldersOf, graphOf, outputOf } from './run.ts';
 import type { LabelledGraph, Named, Run, RunInput } from './run.ts';
+import { seekFor } from './seeking.ts';
 
 export interface Plan {
   /** First of all, one after the other: what other runs read. */
@@ -68,7 +69,8 @@ export function planRuns(parts: Readonly<Record<string, OutputPart>>, source: So
 type Tell = (name: string, ...lines: readonly string[]) => void;
 
 function groupRun({ window, members }: Group, source: Source, tell: Tell): Run {
-  const graph = graphOf(members, source, window);
+  const run = { start: seekFor(source.probe, window.start), end: window.end };
+  const graph = graphOf(members, source, run);
   const decoding = members.filter(decodes);
   for (const member of members) tell(member.name, ...sharing(member, decoding, graph));
   const skipping = decoding.length > 0 && decoding.every(keyframesSuffice);
@@ -78,14 +80,14 @@ function groupRun({ window, members }: Group, source: Source, tell: Tell): Run {
     inputs: [
       {
         from: 'source',
-        seek: window.start,
-        seconds: window.end === null ? null : window.end - window.start,
+        seek: run.start,
+        seconds: run.end === null ? null : run.end - run.start,
         options: skipping ? ['-skip_frame', 'nokey'] : [],
       },
       ...assetInputs(graph?.graph.assets ?? []),
     ],
     graph: graph?.graph.text ?? null,
-    outputs: members.map((member) => outputOf(member, graph, window)),
+    outputs: members.map((member) => outputOf(member, graph, run)),
     ...workOf(members, decoding.length > 0),
     fallback: null,
   };
@@ -134,8 +136,9 @@ function workOf(members: readonly Named[], decoding: boolean): Rest {
 /** By a fast seek: only a second around the moment is decoded. */
 function stillRun(still: Named, source: Source, tell: Tell): Run {
   const at = momentOf(still.piece)?.at ?? 0;
-  const run = (seek: number, fallback: Run | null): Run => {
-    const window = { start: seek, end: null };
+  // From the beginning, the first frame there is will do: to look for the moment again would take as long as the video.
+  const run = (seek: number, fallback: Run | null, begin = seek): Run => {
+    const window = { start: begin, end: null };
     const graph = graphOf([still], source, window);
     return {
       inputs: [{ from: 'source', seek, seconds: null, options: [] }],
@@ -147,7 +150,7 @@ function stillRun(still: Named, source: Source, tell: Tell): Run {
     };
   };
   tell(still.name, 'taken by a seek: no other output needs that part of the video decoded');
-  return run(at, at > 0 ? run(0, null) : null);
+  return run(seekFor(source.probe, at), at > 0 ? run(0, null, at) : null);
 }
 
 function assetInputs(references: readonly string[]): RunInput[] {

@@ -18,6 +18,7 @@ import { expectedSeconds } from './expectations.ts';
 import { integer, number } from './fields.ts';
 import { colourOptions, frameDecisions, interlacingQuestion, toFrames } from './frames.ts';
 import { fitInto, shownSize } from './geometry.ts';
+import { seekFor } from './seeking.ts';
 
 const MOST_SECONDS = 30;
 
@@ -89,9 +90,15 @@ function plan(asked: Params, source: Source): OutputPart {
   const slower = video.fps !== null && video.fps < asked.fps;
   const fps = slower ? (video.fps ?? asked.fps) : asked.fps;
   const output = outputOf(asked, source, video, size, cut.seconds * fps);
-  const branches = cut.inputs.map((_, index) => {
+  const branches = cut.inputs.map(({ skip }, index) => {
     // Each begins at its own first frame: joined, they follow one another without a gap.
-    const filters = ['setpts=PTS-STARTPTS', ...toFrames(source, video, size, fps), 'setpts=PTS-STARTPTS'];
+    const begin = skip > 0 ? [`trim=start=${skip.toFixed(3)}`] : [];
+    const filters = [
+      ...begin,
+      'setpts=PTS-STARTPTS',
+      ...toFrames(source, video, size, fps),
+      'setpts=PTS-STARTPTS',
+    ];
     return `[${index}:${video.index}]${filters.join(',')}[m${index}]`;
   });
   const joined = `${cut.inputs.map((_, index) => `[m${index}]`).join('')}concat=n=${cut.inputs.length}:v=1:a=0`;
@@ -112,7 +119,10 @@ function plan(asked: Params, source: Source): OutputPart {
         maxBytes: 2_000_000 + Math.ceil(cut.seconds * fps * size.width * size.height * 3),
       },
     ],
-    own: { inputs: cut.inputs, graph: `${branches.join(';')};${joined}${output.tail}` },
+    own: {
+      inputs: cut.inputs.map(({ skip: _skip, ...input }) => input),
+      graph: `${branches.join(';')};${joined}${output.tail}`,
+    },
     window: { start: 0, end: null },
     encoders: [output.encoder],
     decisions: [...cut.decisions, ...output.decisions, ...frameDecisions(source, video)],
@@ -120,7 +130,8 @@ function plan(asked: Params, source: Source): OutputPart {
 }
 
 interface Cuts {
-  readonly inputs: readonly PartInput[];
+  /** `skip`: seconds of each that come before its moment. */
+  readonly inputs: readonly (PartInput & { readonly skip: number })[];
   /** Of the preview. */
   readonly seconds: number;
   readonly known: boolean;
@@ -133,7 +144,7 @@ function cutsOf({ moments, secondsEach }: Params, { probe }: Source, video: Vide
   const whole = moments * secondsEach;
   if (length === null || length <= whole) {
     return {
-      inputs: [{ from: 'source', seek: 0, seconds: length === null ? whole : null }],
+      inputs: [{ from: 'source', seek: 0, seconds: length === null ? whole : null, skip: 0 }],
       seconds: length ?? whole,
       known: length !== null,
       decisions: [
@@ -147,8 +158,10 @@ function cutsOf({ moments, secondsEach }: Params, { probe }: Source, video: Vide
   const count = Math.min(moments, most);
   const inputs = Array.from({ length: count }, (_, index) => {
     const middle = ((index + 0.5) / count) * length;
-    const seek = Math.min(Math.max(0, middle - secondsEach / 2), length - secondsEach);
-    return { from: 'source', seek: Math.round(seek * 1000) / 1000, seconds: secondsEach };
+    const wanted = Math.min(Math.max(0, middle - secondsEach / 2), length - secondsEach);
+    const at = Math.round(wanted * 1000) / 1000;
+    const seek = seekFor(probe, at);
+    return { from: 'source', seek, seconds: secondsEach + at - seek, skip: at - seek };
   });
   return {
     inputs,
