@@ -58,10 +58,11 @@ export async function makeOutputs(
   };
   let tried = source;
   for (;;) {
+    const making = new Making(steady, tried, place, capabilities, options);
     try {
-      return await new Making(steady, tried, place, capabilities, options).run();
+      return await making.run();
     } catch (error) {
-      const isCopy = error instanceof CopyFault && tried.mayCopy;
+      const isCopy = tried.mayCopy && (error instanceof CopyFault || (making.copies && isBroken(error)));
       const isChunk = error instanceof ChunkFault && tried.mayChunk;
       if (!isCopy && !isChunk) throw error;
       options.log?.warn({ reason: error.message }, 'a shortcut did not work out, encoding the plain way');
@@ -113,6 +114,10 @@ class Making {
     this.#batches = planBatches(this.#parts, source);
     this.#progress = new ProgressSum([...this.#runs, ...this.#batches], options.now ?? Date.now);
     this.#signal = AbortSignal.any([request.signal, this.#stop.signal]);
+  }
+
+  get copies(): boolean {
+    return this.#runs.some(copies);
   }
 
   async run(): Promise<Produced> {
@@ -264,6 +269,11 @@ class Making {
       decisions: [...(this.#plan.decisions[name] ?? part.decisions), ...(finished.decisions ?? [])],
     };
   }
+}
+
+/** What was made is not what was asked for. */
+function isBroken(error: unknown): error is Problem {
+  return error instanceof Problem && error.code === 'result_broken';
 }
 
 const EMPTY = 'it is empty';

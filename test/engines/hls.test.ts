@@ -201,3 +201,36 @@ describe('sources', () => {
     expect(await made.text('manifest.mpd')).toContain('subtitles.eng.vtt');
   });
 });
+
+describe('a stream of one rung', () => {
+  const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
+
+  it('takes over a picture that is web-ready, and keeps it together with the sound', async () => {
+    const source = await flashAndBeep({
+      seconds: 9,
+      options: ['-c:v', 'libx264', '-bf', '3', '-g', '50', '-pix_fmt', 'yuv420p', '-c:a', 'aac'],
+    });
+    const made = await stream(source, { segmentSeconds: 2 });
+    expect(made.files['out']?.decisions.join()).toContain('picture copied: H.264');
+    expect(await made.text('v180.m3u8')).toContain('#EXTINF:2.000000');
+    const picture = await joined(made, 'v180');
+    const { flashes, beeps } = await syncOf(picture, await joined(made, 'a0'), true);
+    const early = (flashes[0] ?? 0) - 1;
+    for (const [index, flash] of flashes.entries()) {
+      expect(Math.abs((beeps[index] ?? 0) - (flash - early))).toBeLessThan(0.04);
+    }
+  });
+
+  it.each([
+    [['-g', '400'], {}, 'its keyframes lie up to'],
+    [['-g', '50'], { encode: 'always' }, 'encoding was asked for'],
+    [['-g', '50'], { quality: 90 }, 'a quality was asked for'],
+  ])('with %j and %j is encoded: %s', async (options, asked, why) => {
+    const source = await flashAndBeep({
+      seconds: 9,
+      options: [...h264, ...options, '-sc_threshold', '0', '-c:a', 'aac'],
+    });
+    const made = await stream(source, { segmentSeconds: 2, ...asked });
+    expect(made.files['out']?.decisions.join()).toContain(`picture encoded: ${why}`);
+  });
+});
