@@ -84,7 +84,7 @@ export const settings = {
       'A job whose work is longer than so many seconds of 1080p30 video (pixels × frames of all its outputs) goes to the lane of films, so that short ones need not wait for it',
     ),
   VIDEO_STREAMS: auto(count(1, 256)).describe(
-    'Videos that are streamed while they are encoded (delivery=stream), at once and per process; past it the answer is 503; auto: VIDEO_SLOTS',
+    'Videos that are streamed while they are encoded (delivery=stream), at once and per process; past it the answer is 503; auto: VIDEO_SLOTS ÷ PROCESSES, at least 1',
   ),
   VIDEO_TIMEOUT_SECONDS: count(1, 604_800).default(21_600).describe('Longest time one FFmpeg may run'),
   VIDEO_CHUNKS: z
@@ -229,7 +229,7 @@ export function readConfig(
       value.IMAGE_MEMORY_BYTES ?? Math.max(64 * MiB, Math.floor((machine.memoryBytes * 0.6) / processes)),
     VIDEO_SLOTS: videoSlots,
     FILM_SLOTS: value.FILM_SLOTS ?? Math.max(1, Math.floor(videoSlots / 2)),
-    VIDEO_STREAMS: value.VIDEO_STREAMS ?? videoSlots,
+    VIDEO_STREAMS: value.VIDEO_STREAMS ?? Math.max(1, Math.floor(videoSlots / processes)),
   };
 }
 

@@ -134,6 +134,8 @@ export interface VideoEngine {
     readonly onWork?: (seconds: number) => void;
     /** Takes a file of an output over while others are still being made. One that was there before is replaced. */
     readonly publish?: (output: string, file: MadeFile & { readonly path: string }) => Promise<void>;
+    /** Told when all that was published is void: the outputs are made anew. */
+    readonly onRestart?: () => void;
     readonly chunks?: ChunkShelf;
     readonly onProgress: (update: {
       progress: number;

@@ -11,7 +11,7 @@ describe('readConfig', () => {
       VIDEO_SLOTS: 4,
       FILM_SLOTS: 2,
       FILM_SECONDS: 120,
-      VIDEO_STREAMS: 4,
+      VIDEO_STREAMS: 1,
       HOST: '127.0.0.1',
       PORT: 3000,
     });
@@ -25,8 +25,11 @@ describe('readConfig', () => {
     });
   });
 
-  it('gives films half the places of short videos, and streams as many, unless told otherwise', () => {
-    expect(readConfig({ VIDEO_SLOTS: '7' }, machine)).toMatchObject({ FILM_SLOTS: 3, VIDEO_STREAMS: 7 });
+  it('gives films half the places of short videos, and streams as many in all processes together', () => {
+    expect(readConfig({ VIDEO_SLOTS: '7' }, machine)).toMatchObject({ FILM_SLOTS: 3, VIDEO_STREAMS: 1 });
+    const three = { VIDEO_SLOTS: '7', PROCESSES: '3', VIDEO_STREAMS: 'auto' };
+    expect(readConfig(three, machine)).toMatchObject({ VIDEO_STREAMS: 2 });
+    expect(readConfig({ PROCESSES: '1' }, machine)).toMatchObject({ VIDEO_STREAMS: 4 });
     expect(readConfig({ VIDEO_SLOTS: '1', FILM_SLOTS: 'auto' }, machine)).toMatchObject({ FILM_SLOTS: 1 });
     expect(readConfig({ VIDEO_SLOTS: '7', FILM_SLOTS: '9', VIDEO_STREAMS: '2' }, machine)).toMatchObject({
       VIDEO_SLOTS: 7,

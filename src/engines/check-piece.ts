@@ -1,8 +1,9 @@
 // Looks at what a run has written: is it there, and is it what was asked for?
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readImageHeader } from '../lib/image-header.ts';
+import { tidyWebVtt } from '../lib/webvtt.ts';
 import type { MediaProbe } from '../operations/media-probe.ts';
 import { MAX_PIXELS } from '../operations/video/fields.ts';
 import type { Piece, Size } from '../operations/video-operation.ts';
@@ -49,7 +50,8 @@ export async function checkPiece(
   const found = kind === 'stills' ? await row(path) : await existing([path]);
   const bare = { piece, files: found, fault: null, warnings: [], damage };
   // Playlists and segments are looked at by whoever publishes them.
-  if (kind === 'segments' || kind === 'text') return bare;
+  if (kind === 'segments') return bare;
+  if (kind === 'text') return tidied(bare);
   const [first] = found;
   if (first === undefined || found.some(({ bytes }) => bytes === 0)) return { ...bare, fault: 'it is empty' };
   if (kind === 'data') return piece.expects.video === null ? bare : checkHeader(bare, first);
@@ -59,6 +61,19 @@ export async function checkPiece(
     damage,
   );
   return { piece, fault, warnings, damage, files: found.map((file) => ({ ...file, size, durationSeconds })) };
+}
+
+/** Subtitles as FFmpeg wrote them, cut and made fit for players. */
+async function tidied(bare: CheckedPiece): Promise<CheckedPiece> {
+  const { cut, maxBytes } = bare.piece;
+  // Where FFmpeg stops is a packet past its bound.
+  if (bare.files.some(({ bytes }) => bytes > 2 * maxBytes)) return { ...bare, fault: 'it is too long' };
+  const files = bare.files.map(async (file) => {
+    const text = tidyWebVtt(await readFile(file.path, 'utf8'), cut);
+    await writeFile(file.path, text);
+    return { ...file, bytes: Buffer.byteLength(text) };
+  });
+  return { ...bare, files: await Promise.all(files) };
 }
 
 /** A picture that FFmpeg cannot read back, animated WebP above all: judged by what its header says. */

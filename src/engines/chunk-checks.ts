@@ -6,8 +6,7 @@ import { Problem } from '../problems.ts';
 import type { ChildEnd } from './child.ts';
 import { ChunkFault } from './encode-run.ts';
 import type { RunContext } from './encode-run.ts';
-import { fileUrl, inputOptions } from './ffmpeg-input.ts';
-import { FfmpegLog } from './ffmpeg-log.ts';
+import { fileUrl, inputOptions, MAX_FPS } from './ffmpeg-input.ts';
 
 type Context = Pick<RunContext, 'tools' | 'place' | 'signal'>;
 
@@ -30,14 +29,20 @@ export async function countFrames(
     '-i',
     fileUrl(path),
   ];
-  const end = unkilled(await tools.ffprobe(args, new FfmpegLog(), signal));
+  const times: number[] = [];
+  const enough = new AbortController();
+  const end = unkilled(
+    await tools.ffprobeLines(args, AbortSignal.any([signal, enough.signal]), (line) => {
+      if (line === '') return;
+      times.push(Number.parseFloat(line));
+      if (times.length > place.maxSeconds * MAX_FPS) {
+        enough.abort(new ChunkFault('the source has more frames than any that is taken'));
+      }
+    }),
+  );
   if (end.code !== 0 || end.stopped !== null)
     throw new ChunkFault('the frames of the source could not be counted');
-  const times = end.stdout.split('\n').filter((line) => line !== '');
-  return gridOf(
-    times.map((line) => Number.parseFloat(line)),
-    rate.value,
-  );
+  return gridOf(times, rate.value);
 }
 
 /** Says nothing of the file: the job is tried again, and its chunks are still good. */
@@ -102,9 +107,10 @@ async function packetsOf(
     ...['-protocol_whitelist', 'file', '-format_whitelist', demuxers],
     ...['-i', fileUrl(path)],
   ];
-  const end = unkilled(await tools.ffprobe(args, new FfmpegLog(), signal));
+  const lines: string[] = [];
+  const end = unkilled(await tools.ffprobeLines(args, signal, (line) => lines.push(line)));
   if (end.code !== 0 || end.stopped !== null) return null;
-  const [stream] = lookedAt.safeParse(JSON.parse(end.stdout)).data?.streams ?? [];
+  const [stream] = lookedAt.safeParse(JSON.parse(lines.join('\n'))).data?.streams ?? [];
   if (stream === undefined) return null;
   return { packets: stream.nb_read_packets, start: stream.start_time, seconds: stream.duration };
 }

@@ -2,6 +2,7 @@
 
 import { Problem } from '../problems.ts';
 import type { ChildEnd } from './child.ts';
+import { isGrave } from './ffmpeg-log.ts';
 import type { FfmpegLog } from './ffmpeg-log.ts';
 
 /** Signals that a program brings upon itself by a bug. Every other one came from outside. */
@@ -55,12 +56,7 @@ export function failureOf(
   return new Problem('encode_failed', `FFmpeg could not make the outputs${because}.`);
 }
 
-/** Errors of the muxer and of optional parts say nothing about the source. */
-const HARMLESS = /not on whitelist|Failed to open codec|deprecated|non monotonically increasing dts to muxer/;
-
 /** What FFmpeg complained of although it ended well: signs that the source is damaged. Null if there are none. */
 export function damageIn(log: FfmpegLog, hide: readonly string[]): string | null {
-  const grave = log.lines.filter(({ level, text }) => level === 'error' && !HARMLESS.test(text));
-  if (grave.length === 0) return null;
-  return log.reason(hide);
+  return log.lines.some(isGrave) ? log.reason(hide) : null;
 }

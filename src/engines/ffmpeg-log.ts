@@ -10,6 +10,8 @@ export interface LogLine {
 const MAX_LINE = 2000;
 const KEPT_FIRST = 12;
 const KEPT_LAST = 12;
+/** Signs of damage that come after the first lines, which may all be warnings. */
+const KEPT_GRAVE = 12;
 
 /** `[h264 @ 0x55…] [error] no frame!` → level and words; the part in the first brackets is a pointer and of no use. */
 function parseLogLine(line: string): LogLine {
@@ -18,10 +20,11 @@ function parseLogLine(line: string): LogLine {
   return { level: match[1] as LogLine['level'], text: match[2] ?? '' };
 }
 
-/** Reads stderr as it comes, keeps the first and the last of it. */
+/** Reads stderr as it comes, keeps the first and the last of it, and some of the errors between. */
 export class FfmpegLog {
   #rest = '';
   readonly #first: LogLine[] = [];
+  readonly #grave: LogLine[] = [];
   readonly #last: LogLine[] = [];
   #errors = 0;
 
@@ -42,6 +45,7 @@ export class FfmpegLog {
     const parsed = parseLogLine(line.slice(0, MAX_LINE));
     if (parsed.level === 'error' || parsed.level === 'fatal') this.#errors++;
     if (this.#first.length < KEPT_FIRST) this.#first.push(parsed);
+    else if (isGrave(parsed) && this.#grave.length < KEPT_GRAVE) this.#grave.push(parsed);
     else {
       this.#last.push(parsed);
       if (this.#last.length > KEPT_LAST) this.#last.shift();
@@ -49,7 +53,7 @@ export class FfmpegLog {
   }
 
   get lines(): readonly LogLine[] {
-    return [...this.#first, ...this.#last];
+    return [...this.#first, ...this.#grave, ...this.#last];
   }
 
   /** Lines of level error or worse, all of them counted. */
@@ -70,6 +74,14 @@ export class FfmpegLog {
       .map(({ text }) => scrub(text, { hide, max: 160 }).replace(/^the file: |\.$/g, ''));
     return [...new Set(words)].slice(0, 3).join('; ');
   }
+}
+
+/** Errors of the muxer and of optional parts say nothing about the source. */
+const HARMLESS = /not on whitelist|Failed to open codec|deprecated|non monotonically increasing dts to muxer/;
+
+/** A sign of damage. */
+export function isGrave({ level, text }: LogLine): boolean {
+  return level === 'error' && !HARMLESS.test(text);
 }
 
 /** SVT-AV1 introduces itself in fifteen lines, whatever level was asked for: they would be all that is kept. */

@@ -3,6 +3,8 @@
 export interface ProgressBlock {
   /** Seconds of the longest output so far, or null while nothing is written. */
   readonly outSeconds: number | null;
+  /** Packets of the first picture so far, or null where there is none. */
+  readonly frames: number | null;
   /** Media seconds per wall second. */
   readonly speed: number | null;
   readonly isLast: boolean;
@@ -41,9 +43,11 @@ export class ProgressReader {
 function readBlock(block: ReadonlyMap<string, string>, isLast: boolean): ProgressBlock {
   // `out_time_ms` is in microseconds too, whatever its name says. Before the first packet it is hugely negative, or N/A.
   const micros = Number(block.get('out_time_us') ?? Number.NaN);
+  const frames = Number(block.get('frame') ?? Number.NaN);
   const speed = Number.parseFloat(block.get('speed') ?? '');
   return {
     outSeconds: Number.isFinite(micros) && micros >= 0 ? micros / 1e6 : null,
+    frames: Number.isFinite(frames) ? frames : null,
     speed: Number.isFinite(speed) && speed > 0 ? speed : null,
     isLast,
   };

@@ -16,6 +16,8 @@ import { FfmpegLog } from './ffmpeg-log.ts';
 const GiB = 1024 ** 3;
 const PROBE_TIMEOUT_MS = 15_000;
 const PROBE_OUTPUT_BYTES = 4 * 1024 * 1024;
+/** Characters of a line of ffprobe's that are kept. */
+const MAX_LINE = 2000;
 const QUESTION_TIMEOUT_MS = 10_000;
 
 export interface ToolPaths {
@@ -121,6 +123,23 @@ export class FfmpegTools {
     });
   }
 
+  /**
+   * As `ffprobe`, for questions about every packet: each line is given away as it comes and may be any number of them,
+   * and it may take as long as a run. `onLine` must not throw.
+   */
+  async ffprobeLines(
+    args: readonly string[],
+    signal: AbortSignal,
+    onLine: (line: string) => void,
+  ): Promise<ChildEnd> {
+    return this.#run(this.#paths.ffprobePath, args, new FfmpegLog(), {
+      signal,
+      timeoutMs: this.#paths.timeoutSeconds * 1000,
+      onStdout: (stdout) => readLines(stdout, onLine),
+      fileBytes: 0,
+    });
+  }
+
   async #run(
     program: string,
     args: readonly string[],
@@ -145,6 +164,18 @@ export class FfmpegTools {
     if (end.code === 126 || end.code === 127) throw missing();
     return end;
   }
+}
+
+function readLines(stdout: Readable, onLine: (line: string) => void): void {
+  let rest = '';
+  stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = (lines.pop() ?? '').slice(0, MAX_LINE);
+    for (const line of lines) onLine(line);
+  });
+  stdout.on('end', () => {
+    if (rest !== '') onLine(rest);
+  });
 }
 
 function notStarted(error: NodeJS.ErrnoException): never {

@@ -5,7 +5,7 @@ import type { MediaFile, SourceFacts, VideoEngine, VideoStreaming } from '../eng
 import type { Logger } from '../logger.ts';
 import { mainAudio, mainVideo } from '../operations/media-probe.ts';
 import type { MediaProbe } from '../operations/media-probe.ts';
-import { analysesOf, planOutput } from '../operations/video.ts';
+import { analysesOf, planOutputs } from '../operations/video.ts';
 import type { Asset, Source } from '../operations/video-operation.ts';
 import { NO_FINDINGS } from '../operations/video/analysis.ts';
 import { shownSize } from '../operations/video/geometry.ts';
@@ -17,10 +17,10 @@ import type { Capabilities } from './ffmpeg-capabilities.ts';
 import type { RunPlace } from './ffmpeg-command.ts';
 import { FfmpegTools } from './ffmpeg-tools.ts';
 import { makeOutputs } from './make-outputs.ts';
-import type { ProduceRequest, Produced } from './make-outputs.ts';
+import type { ProduceRequest, Produced } from './making.ts';
 import { measureDuration } from './measure-duration.ts';
 import { probe } from './probe.ts';
-import { checkLength, checkSource } from './source-bounds.ts';
+import { checkLength, checkMeasured, checkSource } from './source-bounds.ts';
 import { streamOutput } from './stream-output.ts';
 import type { StreamRequest } from './stream-output.ts';
 
@@ -79,11 +79,18 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
       maxPixels,
       maxSeconds,
     };
-    const probed = await timed(await look(request.source, signal), place, signal);
+    const probed = await timed('source', await look(request.source, signal), place, signal);
     request.onSource?.(factsOf(probed, request.source.mediaType));
     const assets = new Map<string, Asset>();
     for (const [reference, file] of files) {
-      assets.set(reference, { mediaType: file.mediaType, probe: await look(file, signal) });
+      const found = await look(file, signal);
+      const { mediaType } = file;
+      // A picture has no length.
+      const isPicture = mediaType.startsWith('image/') && mediaType !== 'image/gif';
+      assets.set(reference, {
+        mediaType,
+        probe: isPicture ? found : await timed(reference, found, place, signal),
+      });
     }
     const source: Source = {
       probe: probed,
@@ -105,7 +112,7 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
   async function produce(request: ProduceRequest): Promise<Produced> {
     const { source, capabilities, context } = await open(request);
     const outputs = Object.entries(request.outputs);
-    const parts = Object.fromEntries(outputs.map(([name, output]) => [name, planOutput(output, source)]));
+    const parts = planOutputs(request.outputs, source);
     checkLength(parts, options);
     request.onWork?.(
       workSeconds(parts, {
@@ -132,11 +139,16 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
   }
 
   /** With its duration, whether the file says it or not. */
-  async function timed(found: MediaProbe, place: RunPlace, signal: AbortSignal): Promise<MediaProbe> {
+  async function timed(
+    from: string,
+    found: MediaProbe,
+    place: RunPlace,
+    signal: AbortSignal,
+  ): Promise<MediaProbe> {
     if (found.durationSeconds !== null) return found;
-    const measured = { ...found, durationSeconds: await measureDuration(tools, place, signal) };
-    checkSource(measured, options);
-    return measured;
+    const durationSeconds = await measureDuration(from, tools, place, signal);
+    checkMeasured(durationSeconds, options);
+    return { ...found, durationSeconds };
   }
 
   /** What a file is. Rejects what may not be worked on. */

@@ -6,8 +6,12 @@ import { FfmpegLog } from './ffmpeg-log.ts';
 import { ProgressReader } from './ffmpeg-progress.ts';
 import type { FfmpegTools } from './ffmpeg-tools.ts';
 
-/** Seconds, or null if it cannot be told. Rejects when stopped. */
+/**
+ * Seconds of a file of the place, by its reference, or null if it cannot be told. One that is longer than the place
+ * allows is measured to a second past that. Rejects when stopped.
+ */
 export async function measureDuration(
+  from: string,
   tools: FfmpegTools,
   place: RunPlace,
   signal: AbortSignal,
@@ -19,7 +23,11 @@ export async function measureDuration(
   const end = await tools.ffmpeg({
     args: [
       ...GLOBAL,
-      ...inputArguments({ from: 'source', seek: 0, seconds: null, options: [] }, place),
+      ...inputArguments(
+        { from, seek: 0, seconds: null, options: [] },
+        // Or what is too long would seem to be just as long as it may be.
+        { ...place, maxSeconds: place.maxSeconds + 1 },
+      ),
       ...'-map 0:v? -map 0:a? -c copy -f null -'.split(' '),
     ],
     scratch: place.scratch,

@@ -2,8 +2,12 @@
 
 import type { MediaProbe } from '../operations/media-probe.ts';
 import type { OutputPart } from '../operations/video-operation.ts';
+import { shownSize } from '../operations/video/geometry.ts';
 import { Problem } from '../problems.ts';
 import { MAX_CHANNELS, MAX_FPS, MAX_STREAMS } from './ffmpeg-input.ts';
+
+/** Pixels. x264 makes no larger pictures. */
+const MAX_SIDE = 16_384;
 
 export interface SourceBounds {
   readonly maxSeconds: number;
@@ -27,6 +31,18 @@ export function checkLength(
   }
 }
 
+/** A length that was measured, which is not done further than a second past the bound. Throws `video_too_long`. */
+export function checkMeasured(
+  seconds: number | null,
+  { maxSeconds }: Pick<SourceBounds, 'maxSeconds'>,
+): void {
+  if (seconds === null || seconds <= maxSeconds) return;
+  throw new Problem(
+    'video_too_long',
+    `The video lasts more than ${maxSeconds} s, the most that is taken. Cut it before you send it.`,
+  );
+}
+
 /** Throws `video_too_long` or `video_too_complex`, naming the bound. */
 export function checkSource(probe: MediaProbe, { maxSeconds, maxPixels }: SourceBounds): void {
   const lengths = [probe, ...probe.video, ...probe.audio].map(({ durationSeconds }) => durationSeconds ?? 0);
@@ -42,10 +58,18 @@ export function checkSource(probe: MediaProbe, { maxSeconds, maxPixels }: Source
   if (probe.streams > MAX_STREAMS) {
     throw complex(`The file has ${probe.streams} streams; at most ${MAX_STREAMS} are taken.`);
   }
-  for (const { attachedPicture, width, height, fps } of probe.video) {
+  for (const stream of probe.video) {
+    const { attachedPicture, width, height, fps } = stream;
     if (width * height > maxPixels) {
       throw complex(
         `A frame has ${width} × ${height} = ${width * height} pixels; at most ${maxPixels} are taken.`,
+      );
+    }
+    // As wide pixels make it: that many are scaled, laid over and encoded.
+    const shown = shownSize(stream);
+    if (shown.width * shown.height > maxPixels || Math.max(shown.width, shown.height) > MAX_SIDE) {
+      throw complex(
+        `A frame of ${width} × ${height} is shown as ${shown.width} × ${shown.height} = ${shown.width * shown.height} pixels; at most ${maxPixels} are taken, and ${MAX_SIDE} on a side.`,
       );
     }
     if (!attachedPicture && (fps ?? 0) > MAX_FPS) {

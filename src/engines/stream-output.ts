@@ -17,7 +17,7 @@ import { ffmpegArguments, STDOUT } from './ffmpeg-command.ts';
 import { damageIn, failureOf } from './ffmpeg-failure.ts';
 import { FfmpegLog } from './ffmpeg-log.ts';
 import { ProgressReader } from './ffmpeg-progress.ts';
-import { requireEncoders } from './make-outputs.ts';
+import { requireEncoders } from './making.ts';
 import { broken, tolerance } from './verify.ts';
 
 export type StreamRequest = Parameters<VideoEngine['stream']>[0];
@@ -56,6 +56,8 @@ interface Planned {
   readonly piece: Piece;
   readonly preparations: readonly Run[];
   readonly run: Run;
+  /** What is to come of the source at its end. */
+  readonly rest: Rest;
   readonly decisions: readonly string[];
 }
 
@@ -66,7 +68,14 @@ function plan(output: VideoOutput, source: Source, capabilities: Capabilities): 
   requireEncoders({ [NAME]: part }, capabilities);
   const { run, preparations } = runsOf(part, source);
   const outputs = run.outputs.map((output) => ({ ...output, file: STDOUT }));
-  return { part, piece, preparations, run: { ...run, outputs }, decisions: part.decisions };
+  return {
+    part,
+    piece,
+    preparations,
+    run: { ...run, outputs },
+    rest: restOf(piece, source),
+    decisions: part.decisions,
+  };
 }
 
 function runsOf(part: OutputPart, source: Source): Pick<Planned, 'run' | 'preparations'> {
@@ -92,7 +101,7 @@ const MEDIA: Readonly<Record<string, Buffer>> = {
 const HEAD_BYTES = 64 * 1024;
 
 /** Resolves with the first media: a header alone is no video yet. Rejects if FFmpeg ends before. */
-async function start({ piece, run, decisions }: Planned, context: RunContext): Promise<VideoStreaming> {
+async function start({ piece, run, rest, decisions }: Planned, context: RunContext): Promise<VideoStreaming> {
   const stop = new AbortController();
   const begun = Promise.withResolvers<void>();
   const judged = Promise.withResolvers<void>();
@@ -124,7 +133,7 @@ async function start({ piece, run, decisions }: Planned, context: RunContext): P
     stop.abort(new Problem('upload_incomplete', 'The video was not read to its end.')),
   );
 
-  const ended = encode(run, piece, body, () => (head === null ? bytes : 0), {
+  const ended = encode({ run, piece, rest }, body, () => (head === null ? bytes : 0), {
     ...context,
     signal: AbortSignal.any([context.signal, stop.signal]),
   });
@@ -139,17 +148,17 @@ async function start({ piece, run, decisions }: Planned, context: RunContext): P
 
 /** Resolves when FFmpeg has ended and everything was written; rejects with why it is not whole. */
 async function encode(
-  run: Run,
-  piece: Piece,
+  { run, piece, rest }: Pick<Planned, 'run' | 'piece' | 'rest'>,
   body: Transform,
   /** Bytes; none as long as they are no media. */
   written: () => number,
   { tools, place, timeoutSeconds, signal, log: logger }: RunContext,
 ): Promise<void> {
   const log = new FfmpegLog();
-  let reached: number | null = null;
-  const reader = new ProgressReader(({ outSeconds }) => {
-    reached = outSeconds ?? reached;
+  const reached: Reached = { seconds: null, frames: 0 };
+  const reader = new ProgressReader(({ outSeconds, frames }) => {
+    reached.seconds = outSeconds ?? reached.seconds;
+    reached.frames = frames ?? reached.frames;
   });
   const end = await tools.ffmpeg({
     args: ffmpegArguments(run, place),
@@ -163,23 +172,55 @@ async function encode(
   const problem = failureOf(end, log, { timeoutSeconds, hide: [STDOUT] });
   if (problem !== null) throw problem;
   const damage = damageIn(log, [STDOUT]);
-  const fault = faultOf(piece, written(), reached, damage);
+  const fault = faultOf({ piece, rest }, written(), reached, damage);
   if (fault !== null) throw broken(NAME, fault, damage);
   if (damage !== null) logger?.warn({ damage }, 'the source of a stream has faults');
 }
 
+interface Reached {
+  /** Where the last packet begins. */
+  seconds: number | null;
+  frames: number;
+}
+
+/** What may still be missing of a whole stream when its last packet is known. */
+interface Rest {
+  /** How long it may last after that packet's time. */
+  readonly seconds: number;
+  /** With so many frames nothing is missing, however long the last one stays. Null where they cannot be counted. */
+  readonly frames: number | null;
+}
+
+/** FFmpeg tells the time at which a packet is decoded: a few frames before it is shown, and then it stays for one more. */
+const LAST_FRAMES = 4;
+
+function restOf({ streams }: Piece, { video, probe }: Source): Rest {
+  const asked = streams.map((stream) =>
+    stream.kind === 'frames' && stream.take.from === 'picture' ? stream.take.fps : null,
+  );
+  const rates = [video?.fps ?? null, ...asked].filter((rate): rate is number => rate !== null && rate > 0);
+  const isCopied = streams.some(({ kind, options }) => kind === 'video' && options['c'] === 'copy');
+  return {
+    seconds: rates.length === 0 ? (probe.durationSeconds ?? 0) : LAST_FRAMES / Math.min(...rates),
+    // An encoder of FFmpeg 5 forgets how long its last frame stays; its frames alone prove nothing.
+    frames: isCopied ? (video?.frames ?? null) : null,
+  };
+}
+
 /** What is wrong with a stream that FFmpeg ended well. Nobody can look at the result any more. */
 function faultOf(
-  { expects, maxBytes }: Piece,
+  { piece: { expects, maxBytes }, rest }: Pick<Planned, 'piece' | 'rest'>,
   bytes: number,
-  reached: number | null,
+  reached: Reached,
   damage: string | null,
 ): string | null {
   if (bytes === 0) return 'it is empty';
   // There `-fs` ends it, as if that were its end.
   if (bytes >= maxBytes) return 'it grew past any sensible size';
   const { durationSeconds, durationIsExact } = expects;
-  if (durationSeconds === null || reached === null || !durationIsExact || damage !== null) return null;
-  const isShort = durationSeconds - reached > tolerance(durationSeconds);
-  return isShort ? `it ends after ${reached.toFixed(1)} s of ${durationSeconds.toFixed(1)} s` : null;
+  const { seconds, frames } = reached;
+  if (durationSeconds === null || seconds === null || !durationIsExact || damage !== null) return null;
+  if (rest.frames !== null && frames >= rest.frames) return null;
+  const isShort = durationSeconds - seconds > tolerance(durationSeconds) + rest.seconds;
+  return isShort ? `it ends after ${seconds.toFixed(1)} s of ${durationSeconds.toFixed(1)} s` : null;
 }

@@ -110,7 +110,7 @@ export function viewJob(job: Job): JobView {
     expiresAt: isoOrNull(job.expiresAt),
     attempt: job.attempt,
     priority: job.priority,
-    source,
+    source: { ...source, durationSeconds: micros(source.durationSeconds) },
     outputs: viewOutputs(job),
     problem: job.problem && {
       type: problemType(job.problem.code),
@@ -147,7 +147,7 @@ function viewOutputs(job: Job): JobView['outputs'] {
       bytes: result?.bytes ?? null,
       width: result?.width ?? null,
       height: result?.height ?? null,
-      durationSeconds: result?.durationSeconds ?? null,
+      durationSeconds: micros(result?.durationSeconds ?? null),
       url: result || live ? urlOf(result?.main ?? live?.main) : null,
       decisions: result ? [...result.decisions] : [],
       ...(result?.files && {
@@ -158,5 +158,8 @@ function viewOutputs(job: Job): JobView['outputs'] {
   });
 }
 
+/** Sums of lengths have digits that mean nothing. */
+const micros = (seconds: number | null): number | null =>
+  seconds === null ? null : Math.round(seconds * 1e6) / 1e6;
 const iso = (ms: number): string => new Date(ms).toISOString();
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));

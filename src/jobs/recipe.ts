@@ -85,7 +85,7 @@ export function laneFor(recipe: Recipe, mediaType: string): Lane {
   if (lane === 'video' && isImage && !MOVING_IMAGES.has(mediaType)) {
     throw new Problem(
       'media_type_unsupported',
-      `The file is ${mediaType}, but the recipe asks for video outputs. Use outputs of type "image".`,
+      `The file is ${mediaType}, but video outputs are asked for. Send images to POST /v1/images, or ask for outputs of type "image".`,
     );
   }
   return lane;

@@ -49,19 +49,21 @@ async function sweepStrays(
 ): Promise<number> {
   let files = 0;
   for (const prefix of ['sources/', 'results/', 'chunks/']) {
-    let lastId: string | undefined;
+    let last: { readonly id: string; readonly job: Job | undefined; settled?: true } | undefined;
     for await (const { key, modifiedAt } of store.list(prefix)) {
       if (isClosed()) return files;
       const id = key.split('/')[1];
       if (modifiedAt > before || id === undefined) continue;
-      const job = await queue.get(id);
+      // The files of a job come together, and a stream has thousands: it is asked for once.
+      if (last?.id !== id) last = { id, job: await queue.get(id) };
+      const { job } = last;
       if (job === undefined) {
         await store.delete(key);
         files++;
-      } else if (isFinished(job) && id !== lastId && !isPublished(job, key)) {
+      } else if (isFinished(job) && last.settled !== true && !isPublished(job, key)) {
         // Its process died between the commit and the clearing up.
         await settle(store, job);
-        lastId = id;
+        last.settled = true;
       }
     }
   }

@@ -53,6 +53,7 @@ export async function produceVideos(
       if (first && isIndex(file.mediaType))
         progress({ live: { [name]: { folder, main, mediaType: file.mediaType } } });
     },
+    onRestart: () => shelf.restart(),
     chunks: chunkShelf(store, job.id),
   });
   const results: Record<string, OutputResult> = {};
@@ -72,14 +73,22 @@ class ResultShelf {
   readonly #store: BlobStore;
   readonly #prefix: string;
   readonly #live = new Set<string>();
+  #tries = 0;
 
   constructor(store: BlobStore, prefix: string) {
     this.#store = store;
     this.#prefix = prefix;
   }
 
+  /** A name has no dot, so the folders of a second try are nobody else's. */
   folderOf(name: string): string {
-    return `${this.#prefix}${name}/`;
+    return `${this.#prefix}${name}${this.#tries === 0 ? '' : `.${this.#tries}`}/`;
+  }
+
+  /** From now on into other folders: caches may hold what lies in the old ones, which go when the job has ended. */
+  restart(): void {
+    this.#tries++;
+    this.#live.clear();
   }
 
   /** Keeps a file of an unfinished output. True for the first `master.m3u8`: media playlists come before it. */

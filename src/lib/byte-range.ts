@@ -26,8 +26,8 @@ export function parseRange(header: string | undefined, size: number): Range | 'u
   return start >= size ? 'unsatisfiable' : { start, end };
 }
 
-/** `If-Range` (RFC 9110 §13.1.5): whether the range may be honoured. Only a strong ETag that is equal counts. */
-export function ifRangeHolds(header: string | undefined, etag: string): boolean {
+/** `If-Range` (RFC 9110 §13.1.5): whether the range may be honoured. Only a strong ETag that is equal counts, none if there is none. */
+export function ifRangeHolds(header: string | undefined, etag: string | undefined): boolean {
   return header === undefined || header === etag;
 }
 

@@ -137,6 +137,8 @@ export interface Piece {
   /** Options of the whole command, e.g. the device that encodes. */
   readonly global?: readonly string[];
   readonly expects: Expectation;
+  /** Of a text: written from all of the source, it is then cut to this stretch. */
+  readonly cut?: Window;
   /** The file may not grow past it. */
   readonly maxBytes: number;
   /** Keyframes are enough for it: where nothing else is decoded, nothing else need be. */

@@ -13,6 +13,7 @@ import { checkTranscode, transcodeFields } from './video/transcode-fields.ts';
 import { watermarkFromQuery, watermarkQuery } from './video/watermark.ts';
 import { waveform } from './video/waveform.ts';
 import { looseBoolean } from '../lib/loose-scalar.ts';
+import { Problem } from '../problems.ts';
 import type { Analysis } from './video/analysis.ts';
 import { withChunks } from './video/chunk-plan.ts';
 import type { OutputPart, Source, VideoOperation } from './video-operation.ts';
@@ -51,6 +52,23 @@ function operationOf({ type }: VideoOutput): Pick<VideoOperation, 'analyses' | '
 /** One output's part of the FFmpeg command. Throws Problem (`stream_missing` …). */
 export function planOutput(output: VideoOutput, source: Source): OutputPart {
   return withChunks(operationOf(output).plan(output, source), source);
+}
+
+/** The parts of all outputs, by their names. Throws Problem, which says of which output it is where there are several. */
+export function planOutputs(
+  outputs: Readonly<Record<string, VideoOutput>>,
+  source: Source,
+): Readonly<Record<string, OutputPart>> {
+  const entries = Object.entries(outputs);
+  const plan = (name: string, output: VideoOutput): OutputPart => {
+    try {
+      return planOutput(output, source);
+    } catch (error) {
+      if (!(error instanceof Problem) || entries.length === 1) throw error;
+      throw new Problem(error.code, `Output "${name}": ${error.message}`, { cause: error });
+    }
+  };
+  return Object.fromEntries(entries.map(([name, output]) => [name, plan(name, output)]));
 }
 
 /** What must be found out before an output can be planned well. */

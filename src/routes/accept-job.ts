@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Transform } from 'node:stream';
 import type { Readable } from 'node:stream';
+import { z } from 'zod';
 import type { BlobStore, JobQueue } from '../contracts.ts';
 import type { VideoEngine } from '../engine-contracts.ts';
 import type { Job, Lane } from '../jobs/job.ts';
@@ -36,6 +37,15 @@ export interface JobOrder {
   readonly priority?: number | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
+
+/** Of a job, in the query of what makes one. */
+export const prioritySchema = z.coerce
+  .number()
+  .int()
+  .min(-100)
+  .max(100)
+  .optional()
+  .describe('Higher goes first');
 
 /** Refuses before a body is read: the queue is full, or the disk cannot hold what is announced. */
 export async function admitJob(request: FastifyRequest, { queue, store, limits }: JobIntake): Promise<void> {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { ImageEngine } from '../engine-contracts.ts';
 import { jobViewSchema } from '../jobs/job-view.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
+import { decisionsHeader } from '../lib/decisions-header.ts';
 import { parsePrefer } from '../lib/prefer.ts';
 import { imageOutputFromQuery, imageQuerySchema } from '../operations/image.ts';
 import { acceptedFormats, isNegotiated } from '../operations/negotiation.ts';
@@ -67,7 +68,7 @@ export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app
       if (name !== null)
         void reply.header('content-disposition', contentDisposition(renamed(name, image.mediaType)));
       if (image.decisions.length > 0)
-        void reply.header('mediamill-decisions', image.decisions.map(encodeURI).join(', '));
+        void reply.header('mediamill-decisions', decisionsHeader(image.decisions));
       if (image.fits !== undefined)
         void reply.header('mediamill-max-bytes', image.fits ? 'reached' : 'unreachable');
       return reply

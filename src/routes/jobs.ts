@@ -18,7 +18,7 @@ import { parsePrefer } from '../lib/prefer.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
 import { Problem } from '../problems.ts';
-import { acceptJob, admitJob } from './accept-job.ts';
+import { acceptJob, admitJob, prioritySchema } from './accept-job.ts';
 import type { JobIntake, JobOrder } from './accept-job.ts';
 
 export interface JobRoutesOptions {
@@ -45,7 +45,7 @@ const waitQuery = z.strictObject({
 });
 const orderQuery = z.strictObject({
   preset: z.string().min(1).max(64).optional().describe('Name of a preset, instead of a recipe in the form'),
-  priority: z.coerce.number().int().min(-100).max(100).optional().describe('Higher goes first'),
+  priority: prioritySchema,
 });
 const metadataSchema = z
   .record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), z.string().max(1024))

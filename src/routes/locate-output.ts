@@ -11,7 +11,9 @@ export interface Located {
   readonly key: string;
   readonly bytes: number;
   readonly mediaType: string;
-  /** It may be another one at the next look. */
+  /** It stays as it is. While the job runs, another attempt may begin anew under the same names. */
+  readonly isFinal: boolean;
+  /** A playlist that is replaced whenever there is more to play: its bytes are known only once they are read. */
   readonly grows: boolean;
 }
 
@@ -41,11 +43,16 @@ export async function locate(
   const { folder, main } = result ?? own(job.live ?? {}, name) ?? {};
   if (file === undefined && main !== undefined) return { redirect: outputPath(job.id, name, main) };
   if (result === undefined && folder === undefined) throw notThere(job, name);
-  if (file === undefined) return { ...(result as NonNullable<typeof result>), grows: false };
+  const final = { isFinal: true, grows: false };
+  if (file === undefined) return { ...(result as NonNullable<typeof result>), ...final };
   const listed = result?.files?.find((each) => each.file === file);
-  if (listed !== undefined) return { ...listed, grows: false };
+  if (listed !== undefined) return { ...listed, ...final };
   const found = folder === undefined ? undefined : await unlisted(store, folder, file);
-  if (found !== undefined) return { ...found, grows: result === undefined && extname(file) === PLAYLIST };
+  if (found !== undefined) {
+    return result === undefined
+      ? { ...found, isFinal: false, grows: extname(file) === PLAYLIST }
+      : { ...found, ...final };
+  }
   const files = result?.files ?? [];
   const there =
     files.length === 0 ? 'It is a single file' : `It has: ${files.map((each) => each.file).join(', ')}`;
@@ -59,7 +66,7 @@ async function unlisted(
   store: BlobStore,
   folder: string,
   file: string,
-): Promise<Omit<Located, 'grows'> | undefined> {
+): Promise<Omit<Located, 'isFinal' | 'grows'> | undefined> {
   const extension = extname(file);
   const mediaType = Object.hasOwn(MEDIA_TYPES, extension) ? MEDIA_TYPES[extension] : undefined;
   if (mediaType === undefined || !FILE_NAME.test(file)) return undefined;

@@ -2,8 +2,10 @@
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { extname } from 'node:path';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
-import type { BlobStore, JobQueue } from '../contracts.ts';
+import type { BlobStore, ByteRange, JobQueue } from '../contracts.ts';
 import type { Job } from '../jobs/job.ts';
 import { ifRangeHolds, matchesETag, parseRange } from '../lib/byte-range.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
@@ -18,18 +20,32 @@ export interface ResultRoutesOptions {
   readonly allowOrigin?: string | undefined;
 }
 
+const OUTPUT = '/v1/jobs/:id/outputs/:name';
+const FILE = `${OUTPUT}/:file`;
+
 const outputParams = z.object({ id: z.string(), name: z.string() });
 const fileParams = outputParams.extend({ file: z.string().describe('One of `files` of the output') });
 
 export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (app, options) => {
   const { queue, store, allowOrigin } = options;
   if (allowOrigin !== undefined) {
-    // A player's script fetches playlists and segments. `Range` alone needs no preflight (Fetch, CORS-safelisted).
+    // A player's script fetches playlists and segments. Not every browser counts `Range` among the headers that need no preflight.
     app.addHook('onRequest', async (_, reply) => {
       void reply
         .header('access-control-allow-origin', allowOrigin)
         .header('access-control-expose-headers', 'content-length, content-range, etag');
     });
+    // Answered whatever the job is: it is asked before each address that is new, and says nothing of it.
+    for (const url of [OUTPUT, FILE]) {
+      app.options(url, { schema: { hide: true } }, async (_, reply) =>
+        reply
+          .code(204)
+          .header('access-control-allow-methods', 'GET, HEAD')
+          .header('access-control-allow-headers', 'range, if-range, if-none-match')
+          .header('access-control-max-age', 86_400)
+          .send(),
+      );
+    }
   }
   const outputRoute = (
     url: string,
@@ -60,12 +76,16 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
           // Relative names in a playlist are taken from where it lies.
           return reply.header('cache-control', 'no-cache').redirect(found.redirect, 302);
         }
+        // What is replaced meanwhile must not give the new one's bytes under the old one's length.
+        const held = found.grows ? await buffer(await openBlob(store, found.key)) : undefined;
+        const bytes = held?.length ?? found.bytes;
         // A run's folder has a random name and is never written again: the key says which bytes these are.
-        const etag = `"${found.key.split('/')[2] ?? job.id}-${found.bytes}"`;
+        const etag = found.isFinal ? `"${found.key.split('/')[2] ?? job.id}-${bytes}"` : undefined;
         void reply
           .header('accept-ranges', 'bytes')
           .header('content-security-policy', "default-src 'none'; sandbox")
           .header('cross-origin-resource-policy', 'cross-origin')
+          .header('cache-control', found.isFinal ? 'private, max-age=3600, immutable' : 'no-cache')
           .header(
             'content-disposition',
             contentDisposition(
@@ -73,59 +93,58 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
               request.query.download === true ? 'attachment' : 'inline',
             ),
           );
-        if (found.grows) void reply.header('cache-control', 'no-cache');
-        else void reply.header('cache-control', 'private, max-age=3600, immutable').header('etag', etag);
-        if (!found.grows && matchesETag(request.headers['if-none-match'], etag)) {
+        if (etag !== undefined) void reply.header('etag', etag);
+        if (etag !== undefined && matchesETag(request.headers['if-none-match'], etag)) {
           return reply.code(304).send();
         }
 
         // Ranges are defined for GET alone (RFC 9110 §14.2).
         const wanted =
           request.method === 'GET' && ifRangeHolds(request.headers['if-range']?.toString(), etag)
-            ? parseRange(request.headers.range, found.bytes)
+            ? parseRange(request.headers.range, bytes)
             : undefined;
         if (wanted === 'unsatisfiable') {
           throw new Problem(
             'range_not_satisfiable',
-            `The output has ${found.bytes} bytes; the range ${JSON.stringify(request.headers.range)} lies outside.`,
+            `The output has ${bytes} bytes; the range ${JSON.stringify(request.headers.range)} lies outside.`,
             {
-              headers: { 'content-range': `bytes */${found.bytes}` },
+              headers: { 'content-range': `bytes */${bytes}` },
             },
           );
         }
-        const length = wanted === undefined ? found.bytes : wanted.end - wanted.start + 1;
+        const length = wanted === undefined ? bytes : wanted.end - wanted.start + 1;
         void reply
           .code(wanted === undefined ? 200 : 206)
           .header('content-type', found.mediaType)
           .header('content-length', length);
         if (wanted !== undefined)
-          void reply.header('content-range', `bytes ${wanted.start}-${wanted.end}/${found.bytes}`);
+          void reply.header('content-range', `bytes ${wanted.start}-${wanted.end}/${bytes}`);
         if (request.method === 'HEAD') return reply.send();
-        try {
-          // A playlist that is replaced while it is read must not give the new one's bytes under the old one's length.
-          return await reply.send(
-            await store.read(
-              found.key,
-              found.grows ? (wanted ?? { start: 0, end: found.bytes - 1 }) : wanted,
-            ),
-          );
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-          throw new Problem('output_not_found', 'The output has just been removed.', { cause: error });
-        }
+        if (held !== undefined)
+          return reply.send(wanted === undefined ? held : held.subarray(wanted.start, wanted.end + 1));
+        return reply.send(await openBlob(store, found.key, wanted));
       },
     });
 
-  outputRoute('/v1/jobs/:id/outputs/:name', outputParams, {
+  outputRoute(OUTPUT, outputParams, {
     summary: 'Fetch an output',
     description:
       'The bytes; of an output that is several files, a list of them. Takes `Range`, `If-Range` and `If-None-Match`.',
   });
-  outputRoute('/v1/jobs/:id/outputs/:name/:file', fileParams, {
+  outputRoute(FILE, fileParams, {
     summary: 'Fetch one file of an output',
     description: 'The bytes. Takes `Range`, `If-Range` and `If-None-Match`.',
   });
 };
+
+async function openBlob(store: BlobStore, key: string, range?: ByteRange): Promise<Readable> {
+  try {
+    return await store.read(key, range);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new Problem('output_not_found', 'The output has just been removed.', { cause: error });
+  }
+}
 
 /** The source's name with the output's own and its extension: what a browser saves it as. */
 function fileName(job: Job, name: string, key: string): string {

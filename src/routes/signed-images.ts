@@ -11,6 +11,7 @@ import { UPLOAD_VERSION, uploadId } from '../jobs/uploads.ts';
 import type { Uploads } from '../jobs/uploads.ts';
 import { matchesETag } from '../lib/byte-range.ts';
 import { isFresh, renditionTag, variantMark } from '../lib/cache-key.ts';
+import { decisionsHeader } from '../lib/decisions-header.ts';
 import { RecentMap } from '../lib/recent-map.ts';
 import { isSignedBy, parseSignedPath, UNSIGNED } from '../lib/signed-url.ts';
 import type { UrlKey } from '../lib/signed-url.ts';
@@ -117,7 +118,7 @@ export const signedImageRoutes: FastifyPluginAsyncZod<SignedImageOptions> = asyn
 
   function sendHead(reply: FastifyReply, { facts, bytes }: CacheEntry, status: string): FastifyReply {
     if (facts.decisions.length > 0)
-      void reply.header('mediamill-decisions', facts.decisions.map(encodeURI).join(', '));
+      void reply.header('mediamill-decisions', decisionsHeader(facts.decisions));
     if (facts.fits !== undefined)
       void reply.header('mediamill-max-bytes', facts.fits ? 'reached' : 'unreachable');
     return reply

@@ -4,7 +4,10 @@ import type { FastifyReply } from 'fastify';
 import { Problem } from '../problems.ts';
 
 export interface StreamSlots {
-  /** Takes a place for an answer. It is free when `hold` has let go of it, or else when the answer is closed. Throws `overloaded`. */
+  /**
+   * Takes a place for an answer. It is free when `hold` has let go of it, or else when the answer is closed.
+   * Throws `overloaded`; `upload_incomplete` for a client that is gone already.
+   */
   take(reply: FastifyReply): void;
   /** From here on the place is free only when the returned function is called. */
   hold(reply: FastifyReply): () => void;
@@ -15,6 +18,10 @@ export function streamSlots(most: number): StreamSlots {
   const held = new WeakSet<FastifyReply>();
   return {
     take(reply) {
+      // Its `close` has been and will not come again: nothing would ever free the place.
+      if (reply.raw.destroyed || reply.raw.closed || reply.request.raw.socket.destroyed) {
+        throw new Problem('upload_incomplete', 'The client left before the video came.');
+      }
       if (taken.size >= most) {
         throw new Problem(
           'overloaded',

@@ -12,6 +12,7 @@ import type { VideoOutput } from '../jobs/recipe.ts';
 import type { Uploads } from '../jobs/uploads.ts';
 import { openAssets } from '../jobs/video-results.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
+import { decisionsHeader } from '../lib/decisions-header.ts';
 import { limited } from '../lib/limited-body.ts';
 import { videoAssetsOf } from '../operations/video.ts';
 import { receiveFile } from '../plugins/media-body.ts';
@@ -71,7 +72,7 @@ export async function streamVideo(
       // HTTP/1.0, which some proxies speak, has no chunks: there only a reset tells a break from an end.
       body.once('error', () => request.raw.socket.resetAndDestroy());
     }
-    if (decisions.length > 0) void reply.header('mediamill-decisions', decisions.map(encodeURI).join(', '));
+    if (decisions.length > 0) void reply.header('mediamill-decisions', decisionsHeader(decisions));
     return reply
       .header('content-type', mediaType)
       .header('cache-control', 'no-store')

@@ -6,7 +6,7 @@ import { jobViewSchema } from '../jobs/job-view.ts';
 import { videoOutputsFromQuery, videoQuerySchema } from '../operations/video.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
-import { acceptJob, admitBytes, admitJob, admitVideo } from './accept-job.ts';
+import { acceptJob, admitBytes, admitJob, admitVideo, prioritySchema } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
 import { streamVideo } from './stream-video.ts';
 import type { StreamIntake } from './stream-video.ts';
@@ -16,6 +16,14 @@ export interface VideoRoutesOptions {
   readonly body: MediaBodyOptions;
   readonly streams: StreamIntake;
 }
+
+const orderQuery = videoQuerySchema
+  .safeExtend({ priority: prioritySchema })
+  .superRefine(({ delivery, priority }, context) => {
+    if (delivery !== 'stream' || priority === undefined) return;
+    const message = 'delivery=stream begins at once: leave `priority` out, or ask for delivery=job';
+    context.addIssue({ code: 'custom', path: ['priority'], message });
+  });
 
 export const videoRoutes: FastifyPluginAsyncZod<VideoRoutesOptions> = async (
   app,
@@ -30,7 +38,7 @@ export const videoRoutes: FastifyPluginAsyncZod<VideoRoutesOptions> = async (
         description:
           'Send the video as the raw body, or as the part `file` of multipart/form-data. It is streamed to the store; the answer is a job to follow at `Location`. With `delivery=stream` the answer is the video itself, as fragmented MP4 or WebM, sent while it is encoded; it is broken off if that fails.',
         tags: ['videos'],
-        querystring: videoQuerySchema,
+        querystring: orderQuery,
         consumes: ['multipart/form-data', 'application/octet-stream', 'video/*'],
         response: { 200: z.any().describe('The video, with delivery=stream'), 202: jobViewSchema },
       },
@@ -43,9 +51,13 @@ export const videoRoutes: FastifyPluginAsyncZod<VideoRoutesOptions> = async (
       },
     },
     async (request, reply) => {
-      const outputs = videoOutputsFromQuery(request.query);
-      if (request.query.delivery === 'stream') return streamVideo(request, reply, outputs.video, streams);
-      return acceptJob(request, reply, jobs, { fieldNames: [], orderFrom: () => ({ recipe: { outputs } }) });
+      const { priority, ...asked } = request.query;
+      const outputs = videoOutputsFromQuery(asked);
+      if (asked.delivery === 'stream') return streamVideo(request, reply, outputs.video, streams);
+      return acceptJob(request, reply, jobs, {
+        fieldNames: [],
+        orderFrom: () => ({ recipe: { outputs }, priority }),
+      });
     },
   );
 };

@@ -135,3 +135,20 @@ it('as long together as no single one may be they are refused', async () => {
   });
   await videos.close();
 });
+
+it('they are measured where they do not say how long they are', async () => {
+  const videos = engine({ maxSeconds: 1.5 });
+  const live = place.join('live.webm');
+  await ffmpeg(...plain('lime', '160x120', 15), '-c:v', 'libvpx', '-f', 'webm', '-live', '1', live);
+  const file = { path: live, mediaType: 'video/webm' };
+  const recordings = new Map([
+    ['upload:one', file],
+    ['upload:two', file],
+  ]);
+  const joined = { type: 'concat', with: ['upload:one', 'upload:two'], effort: 'fast' };
+  await expect(produce(videos, place, red, { joined }, { assets: recordings })).rejects.toMatchObject({
+    code: 'video_too_long',
+    message: expect.stringContaining('would last 3 s'),
+  });
+  await videos.close();
+});

@@ -56,6 +56,14 @@ describe('damage', () => {
     );
   });
 
+  it('is found between any number of warnings', () => {
+    const warnings = '[warning] hm\n'.repeat(100);
+    const harmless = '[error] Application provided invalid, non monotonically increasing dts to muxer\n';
+    const damaged = `${warnings}${harmless.repeat(100)}${'[h264 @ 0x5] [error] no frame!\n'.repeat(500)}${warnings}`;
+    expect(damageIn(logOf(damaged), [])).toContain('no frame!');
+    expect(damageIn(logOf(`${warnings}${harmless.repeat(100)}${warnings}`), [])).toBeNull();
+  });
+
   it('is not a warning, nor a muxer that is fussy', () => {
     expect(damageIn(logOf('[warning] deprecated pixel format\n'), [])).toBeNull();
     expect(

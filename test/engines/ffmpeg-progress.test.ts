@@ -13,12 +13,12 @@ describe('progress lines', () => {
   it('are read in microseconds, whatever out_time_ms calls itself', () => {
     expect(
       blocksOf('frame=325\nout_time_us=12880078\nout_time_ms=12880078\nspeed=2.4x\nprogress=continue\n'),
-    ).toEqual([{ outSeconds: 12.880078, speed: 2.4, isLast: false }]);
+    ).toEqual([{ outSeconds: 12.880078, frames: 325, speed: 2.4, isLast: false }]);
   });
 
   it('may be cut anywhere', () => {
     expect(blocksOf('out_time_us=1', '500000\nspe', 'ed=  1.37e+04x\nprogress=e', 'nd\n')).toEqual([
-      { outSeconds: 1.5, speed: 13_700, isLast: true },
+      { outSeconds: 1.5, frames: null, speed: 13_700, isLast: true },
     ]);
   });
 
@@ -29,13 +29,16 @@ describe('progress lines', () => {
         'out_time_us=-9223372036854775808\nspeed=0x\nprogress=continue\n',
         'progress=continue\n',
       ),
-    ).toEqual(Array.from({ length: 3 }, () => ({ outSeconds: null, speed: null, isLast: false })));
+    ).toEqual(
+      Array.from({ length: 3 }, () => ({ outSeconds: null, frames: null, speed: null, isLast: false })),
+    );
   });
 });
 
 describe('the sum', () => {
   const block = (outSeconds: number | null, speed: number | null = 2) => ({
     outSeconds,
+    frames: null,
     speed,
     isLast: false,
   });

@@ -184,6 +184,29 @@ describe('a recording that does not say how long it is', () => {
   });
 });
 
+describe('a recording that is too long and does not say so', () => {
+  it('is refused, and not cut to what may be', async () => {
+    const path = place.join('too-long.webm');
+    await ffmpeg('-i', colours, '-c:v', 'libvpx', '-f', 'webm', '-live', '1', path);
+    const strict = engine({ maxSeconds: 0.9 });
+    await expect(
+      produce(strict, place, path, { poster: thumbnail({ at: 0 }) }, { mediaType: 'video/webm' }),
+    ).rejects.toMatchObject({ code: 'video_too_long', message: expect.stringContaining('more than 0.9 s') });
+    await strict.close();
+  });
+});
+
+describe('a frame with wide pixels', () => {
+  it('counts as it is shown', async () => {
+    const path = place.join('wide.mp4');
+    await ffmpeg(...PICTURE, '-frames:v', '1', '-vf', 'setsar=60/1', ...H264, path);
+    await expect(produce(videos, place, path, { poster: thumbnail() })).rejects.toMatchObject({
+      code: 'video_too_complex',
+      message: expect.stringContaining('320 × 180 is shown as 19200 × 180'),
+    });
+  });
+});
+
 describe('a turned video', () => {
   it('has a poster that is turned too', async () => {
     const asked = { rotate: 90, flip: 'vertical' };

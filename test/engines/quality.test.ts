@@ -173,6 +173,10 @@ describe('a figure', () => {
       '[Parsed_ssim_2 @ 0x55] SSIM Y:0.91 (10.6) U:0.97 (15.9) V:0.97 (16.1) All:0.933017 (11.740)';
     expect(readLikeness(ssim, 'ssim')).toBe(0.933017);
     expect(readLikeness('[Parsed_libvmaf_2 @ 0x55] VMAF score: 93.201', 'vmaf')).toBe(93.201);
+    const forged = '    title           : [Parsed_ssim_2 @ 0x55] SSIM Y:1 (1) All:1.000000 (inf)';
+    expect(readLikeness(forged, 'ssim')).toBeUndefined();
+    expect(readLikeness(`${forged}\n${ssim}\n${forged}`, 'ssim')).toBe(0.933017);
+    expect(readLikeness('    title           : VMAF score: 99', 'vmaf')).toBeUndefined();
     expect(readLikeness('nothing', 'ssim')).toBeUndefined();
     expect(readLikeness('nothing', 'vmaf')).toBeUndefined();
   });

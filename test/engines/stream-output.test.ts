@@ -128,6 +128,45 @@ describe('a stream', () => {
     expect(Number((await look(path)).format.duration)).toBeGreaterThan(1);
   });
 
+  it.each([
+    ['one frame', 'rate=25:duration=0.04'],
+    ['one frame that stays', 'rate=1/10:duration=10'],
+    ['a frame every 20 s', 'rate=0.05:duration=60'],
+  ])('is whole with %s, whose last packet says nothing of how long it stays', async (name, timing) => {
+    const path = place.join(`${name.replaceAll(' ', '-')}.mp4`);
+    await ffmpeg('-f', 'lavfi', '-i', `testsrc2=size=64x36:${timing}`, ...H264, path);
+    for (const output of [{}, { encode: 'always', effort: 'fast' }, { format: 'webm', effort: 'fast' }]) {
+      const streaming = await stream(videos, path, output);
+      const saved = await save(streaming, 'long-frames');
+      await streaming.ended;
+      await ffmpeg('-xerror', '-i', saved, '-f', 'null', '-');
+    }
+  });
+
+  it('is whole as a copy with all of its frames, however long the last one stays', async () => {
+    const parts = [place.join('moving.mp4'), place.join('still.mp4')];
+    const scale = ['-video_track_timescale', '12800'];
+    for (const [index, timing] of ['rate=25:duration=1', 'rate=1/40:duration=40'].entries()) {
+      await ffmpeg(
+        '-f',
+        'lavfi',
+        '-i',
+        `testsrc2=size=64x36:${timing}`,
+        ...H264,
+        ...scale,
+        parts[index] ?? '',
+      );
+    }
+    await writeFile(place.join('held.txt'), parts.map((path) => `file ${path}\n`).join(''));
+    const held = place.join('held.mp4');
+    await ffmpeg('-f', 'concat', '-safe', '0', '-i', place.join('held.txt'), '-c', 'copy', held);
+    const streaming = await stream(videos, held);
+    expect(streaming.decisions.join()).toContain('picture copied');
+    const path = await save(streaming, 'held-copy.mp4');
+    await streaming.ended;
+    expect(Number((await look(path)).format.duration)).toBeGreaterThan(40);
+  });
+
   it.runIf(HAS_PROC)('gives its first bytes while FFmpeg is still at work', async () => {
     const stop = new AbortController();
     const { body, ended } = await stream(slow, long, LONG, { signal: stop.signal });

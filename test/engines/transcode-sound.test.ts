@@ -56,7 +56,7 @@ describe('tracks', () => {
 
   it.each([
     ['first', 300, 'copied: AAC'],
-    ['de', 600, 'encoded to AAC 128 kb/s, stereo: it is ac3, not AAC'],
+    ['de', 600, 'encoded to AAC 128 kb/s, stereo: it is AC-3, not AAC'],
     ['ger', 600, 'encoded'],
     [2, 600, 'encoded'],
     [3, 900, 'copied: AAC'],
@@ -64,7 +64,10 @@ describe('tracks', () => {
     const { files } = await produce(videos, place, source, { video: { type: 'transcode', audio } }, matroska);
     const { path = '', decisions = [] } = files['video'] ?? {};
     expect(await pitch(path)).toBeCloseTo(hertz, -1);
-    expect((await look(path)).streams).toHaveLength(2);
+    const { streams } = await look(path);
+    expect(streams).toHaveLength(2);
+    const { language = 'und' } = (streams[1]?.['tags'] ?? {}) as { language?: string };
+    expect(language).toBe({ 300: 'eng', 600: 'ger', 900: 'und' }[hertz]);
     expect(decisions.join()).toContain(said);
   });
 

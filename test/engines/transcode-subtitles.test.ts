@@ -64,8 +64,8 @@ describe('subtitles', () => {
     const { files: made = [], decisions = [] } = files['video'] ?? {};
     expect(made.map(({ file, mediaType }) => `${file} ${mediaType}`)).toEqual([
       'video.mp4 video/mp4',
-      'subtitles.eng.vtt text/vtt',
-      'subtitles.ger.vtt text/vtt',
+      'subtitles.eng.vtt text/vtt; charset=utf-8',
+      'subtitles.ger.vtt text/vtt; charset=utf-8',
     ]);
     expect(await readFile(made[1]?.path ?? '', 'utf8')).toBe(
       'WEBVTT\n\n00:00.400 --> 00:00.800\nHELLO <i>WORLD</i> MMMM\n',
@@ -85,6 +85,63 @@ describe('subtitles', () => {
     );
     const german = files['video']?.files.find(({ file }) => file === 'subtitles.ger.vtt');
     expect(await readFile(german?.path ?? '', 'utf8')).toContain('00:00.200 --> 00:00.600\nGUTEN TAG');
+  });
+
+  it('of a cut are in step with it where the first one reaches into it, and end with it', async () => {
+    const path = place.join('spoken.mkv');
+    const cue = (from: string, to: string, text: string) => `1\n00:00:0${from} --> 00:00:0${to}\n${text}\n\n`;
+    await writeFile(
+      place.join('spoken.srt'),
+      [
+        cue('0,000', '0,400', 'before'),
+        cue('0,500', '1,100', '3 < 4 & <i>more</i>'),
+        cue('1,300', '1,400', 'within'),
+        cue('1,500', '1,900', 'reaches out'),
+        cue('1,800', '1,950', 'after'),
+      ].join(''),
+    );
+    await ffmpeg(
+      ...[...BLACK, '-i', place.join('spoken.srt'), '-map', '0', '-map', '1', ...H264, '-c:s', 'srt', path],
+    );
+    let published = '';
+    const { files } = await produce(
+      videos,
+      place,
+      path,
+      {
+        video: { ...fast, subtitles: 'keep', start: 1, end: 1.6 },
+        stream: { type: 'hls', start: 1, end: 1.6, heights: [90] },
+        whole: { ...fast, subtitles: 'keep' },
+      },
+      {
+        ...matroska,
+        publish: async (_, file) => {
+          if (file.file.endsWith('.vtt')) published = await readFile(file.path, 'utf8');
+        },
+      },
+    );
+    const expected =
+      'WEBVTT\n\n00:00.000 --> 00:00.100\n3 &lt; 4 &amp; <i>more</i>\n\n' +
+      '00:00.300 --> 00:00.400\nwithin\n\n00:00.500 --> 00:00.600\nreaches out\n';
+    const textOf = (name: string) => files[name]?.files.find(({ file }) => file.endsWith('.vtt'));
+    expect(await readFile(textOf('video')?.path ?? '', 'utf8')).toBe(expected);
+    expect(published).toBe(expected);
+    for (const name of ['video', 'stream']) {
+      expect(textOf(name)).toMatchObject({ bytes: expected.length, mediaType: 'text/vtt; charset=utf-8' });
+    }
+    expect(await readFile(textOf('whole')?.path ?? '', 'utf8')).toContain(
+      '00:00.500 --> 00:01.100\n3 &lt; 4 &amp; <i>more</i>',
+    );
+  });
+
+  it('that are burned in are whole also after a "<"', async () => {
+    const path = place.join('less.mkv');
+    await writeFile(place.join('less.srt'), '1\n00:00:00,000 --> 00:00:02,000\n< MMMMMMMM\n\n');
+    await ffmpeg(
+      ...[...BLACK, '-i', place.join('less.srt'), '-map', '0', '-map', '1', ...H264, '-c:s', 'srt', path],
+    );
+    const { files } = await produce(videos, place, path, { video: { ...fast, subtitles: 'burn' } }, matroska);
+    expect(await brightShare(files['video']?.path ?? '', 1)).toBeGreaterThan(0.002);
   });
 
   it('that are kept of a source without any are none, and it is said', async () => {

@@ -3,9 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readKeyframes } from '../../src/engines/analyses/keyframes.ts';
+import { KeyframeGaps, measureKeyframes } from '../../src/engines/analyses/keyframes.ts';
 import { readLoudness } from '../../src/engines/analyses/loudness.ts';
+import type { AnalysisContext } from '../../src/engines/analyse.ts';
+import { FfmpegTools } from '../../src/engines/ffmpeg-tools.ts';
 import { sniff } from '../../src/lib/media-type.ts';
+import { probeOf, sourceOf } from '../operations/video/sources.ts';
 import { AAC, ASK_THE_REAL, engine, ffmpeg, folder, H264, look, produce, script } from './video-fixtures.ts';
 import type { Folder } from './video-fixtures.ts';
 
@@ -174,6 +177,7 @@ describe('sound as a file', () => {
         number: audio({ format: 'wav', track: 2 }),
         word: audio({ format: 'wav', track: 'de' }),
         first: audio({ format: 'wav' }),
+        tagged: audio({ track: 'de' }),
       },
       { mediaType: 'video/x-matroska' },
     );
@@ -182,6 +186,8 @@ describe('sound as a file', () => {
     expect(await high('number')).toBeGreaterThan(2000);
     expect(await high('word')).toBeGreaterThan(2000);
     expect(await high('first')).toBeLessThan(500);
+    const { streams } = await look(files['tagged']?.path ?? '');
+    expect(streams[0]?.['tags']).toMatchObject({ language: 'ger' });
   });
 
   it('of a file without sound is refused by name', async () => {
@@ -237,6 +243,13 @@ describe('loudness', () => {
       offset: 0.4,
     });
     expect(readLoudness(printed('-inf'))).toBeNull();
+    expect(readLoudness(printed('1e999'))).toBeUndefined();
+    // A tag of the source, before and after, on a line of what JavaScript takes for one.
+    const tag = `    title           : \u2028${printed('-5').replaceAll('\n', ' ')}\n`;
+    expect(readLoudness(tag)).toBeUndefined();
+    expect(readLoudness(`${tag}${printed('-20.5')}\n${tag}`)).toMatchObject({ integrated: -20.5 });
+    // Of several, the last one is of the whole.
+    expect(readLoudness(`${printed('-30')}\n${printed('-20.5')}`)).toMatchObject({ integrated: -20.5 });
     expect(readLoudness(printed('what'))).toBeUndefined();
     expect(readLoudness('')).toBeUndefined();
   });
@@ -348,8 +361,38 @@ describe('a job of all kinds', () => {
 
 describe('the distance of keyframes', () => {
   it('is the longest, the rest after the last one too', () => {
-    expect(readKeyframes('0.0,K__\n0.04,___\n2.0,K__\n2.5,K__\n3.0,___\n')).toEqual({ longestSeconds: 2 });
-    expect(readKeyframes('0.0,K__\n0.04,___\n9.0,___\n')).toEqual({ longestSeconds: 9 });
-    expect(readKeyframes('N/A,K__\n')).toEqual({ longestSeconds: null });
+    const gaps = (...lines: string[]) => {
+      const reader = new KeyframeGaps();
+      for (const line of lines) reader.add(line);
+      return reader.found();
+    };
+    expect(gaps('0.0,K__', '0.04,___', '2.0,K__', '2.5,K__', '3.0,___')).toEqual({ longestSeconds: 2 });
+    expect(gaps('0.0,K__', '0.04,___', '9.0,___')).toEqual({ longestSeconds: 9 });
+    expect(gaps('N/A,K__')).toEqual({ longestSeconds: null });
+  });
+
+  it('is told from all of the video', async () => {
+    const path = place.join('sparse-later.mp4');
+    // Dense for 66 s, then one for 14 s.
+    await ffmpeg(
+      ...['-f', 'lavfi', '-i', 'color=red:size=64x64:rate=2:duration=80', ...H264, '-g', '1000'],
+      ...['-force_key_frames', 'expr:lt(t,67)*gte(t,n_forced*2)', path],
+    );
+    const context: AnalysisContext = {
+      tools: new FfmpegTools({ ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe', timeoutSeconds: 60 }),
+      place: {
+        source: { path, mediaType: 'video/mp4' },
+        assets: new Map(),
+        scratch: place.path,
+        maxPixels: 4096,
+        maxSeconds: 100,
+      },
+      source: sourceOf(probeOf()),
+      timeoutSeconds: 60,
+      signal: new AbortController().signal,
+    };
+    expect(await measureKeyframes({ kind: 'keyframes', video: 0 }, context)).toEqual({
+      longestSeconds: 13.5,
+    });
   });
 });

@@ -82,7 +82,7 @@ describe('a storyboard', () => {
       });
       const extension = format === 'jpeg' ? 'jpg' : 'webp';
       const board = files['board'];
-      expect(board).toMatchObject({ mediaType: 'text/vtt', durationSeconds: 8 });
+      expect(board).toMatchObject({ mediaType: 'text/vtt; charset=utf-8', durationSeconds: 8 });
       expect(board?.files.map(({ file, width, height }) => [file, width, height])).toEqual([
         ['storyboard.vtt', null, null],
         [`sprite-001.${extension}`, 96, 36],
@@ -196,12 +196,12 @@ describe('the best frame', () => {
   it('is chosen by detail, light and colour, and not where titles and credits are', () => {
     const line = (at: number, entropy: number, light: number, saturation: number): string =>
       [
-        `[m @ 0x1] frame:0    pts:0       pts_time:${at}`,
-        `[m @ 0x1] lavfi.entropy.normalized_entropy.normal.Y=${entropy}`,
-        `[m @ 0x2] frame:0    pts:0       pts_time:${at}`,
-        `[m @ 0x2] lavfi.signalstats.YAVG=${light}`,
-        `[m @ 0x3] frame:0    pts:0       pts_time:${at}`,
-        `[m @ 0x3] lavfi.signalstats.SATAVG=${saturation}`,
+        `[Parsed_metadata_1 @ 0x1] frame:0    pts:0       pts_time:${at}`,
+        `[Parsed_metadata_1 @ 0x1] lavfi.entropy.normalized_entropy.normal.Y=${entropy}`,
+        `[Parsed_metadata_2 @ 0x2] frame:0    pts:0       pts_time:${at}`,
+        `[Parsed_metadata_2 @ 0x2] lavfi.signalstats.YAVG=${light}`,
+        `[Parsed_metadata_3 @ 0x3] frame:0    pts:0       pts_time:${at}`,
+        `[Parsed_metadata_3 @ 0x3] lavfi.signalstats.SATAVG=${saturation}`,
       ].join('\n');
     const best = (...lines: string[]) => readBestFrame(lines.join('\n'), 100);
     expect(best(line(10, 0.9, 20, 30), line(20, 0.8, 110, 30), line(30, 0.8, 110, 10))).toEqual({
@@ -212,6 +212,14 @@ describe('the best frame', () => {
     expect(best(line(50, 0.8, 236, 0), line(60, 0.7, 120, 0))?.at).toBe(60);
     expect(best(line(50, 0.1, 120, 90))).toBeNull();
     expect(best('nothing of use')).toBeUndefined();
+    // Tags of the source, which are printed too.
+    const forged = `    title           : ${line(70, 1, 110, 60).replaceAll('\n', ' ')}`;
+    expect(best(forged)).toBeUndefined();
+    expect(best('    title           : frame pts_time:1.2.3', line(20, 0.8, 110, 30))).toEqual({
+      at: 20,
+      candidates: 1,
+    });
+    expect(best(line(20, 0.8, 110, 30).replaceAll('pts_time:20', 'pts_time:1.2.3'))).toBeUndefined();
   });
 });
 
@@ -251,6 +259,18 @@ describe('a preview', () => {
       });
       expect([...new Set(shown)]).toEqual(expected);
     }
+  });
+
+  it.each(['webp', 'gif', 'mp4'])('as %s of a single frame shows that frame', async (format) => {
+    const single = place.join(`single-${format}.mp4`);
+    await ffmpeg('-f', 'lavfi', '-i', 'color=red:size=160x90:rate=25:duration=0.04', ...H264, single);
+    const { files, warnings } = await produce(videos, place, single, {
+      loop: { type: 'preview', width: 64, format },
+    });
+    expect(warnings).toEqual([]);
+    const path = files['loop']?.path ?? '';
+    if (format === 'mp4') expect(named(await colour(path))).toBe('red');
+    else expect(named([...(await sharp(path).removeAlpha().raw().toBuffer())].slice(0, 3))).toBe('red');
   });
 
   it('stops at its end where that is asked for', async () => {

@@ -42,4 +42,9 @@ describe('laneFor', () => {
   ])('refuses %j for %s', (outputs, mediaType, code) => {
     expect(() => laneFor(recipe(outputs), mediaType)).toThrow(expect.objectContaining({ code }));
   });
+  it('tells who sent an image for a video where images go', () => {
+    expect(() => laneFor(recipe({ a: video }), 'image/jpeg')).toThrow(
+      'The file is image/jpeg, but video outputs are asked for. Send images to POST /v1/images, or ask for outputs of type "image".',
+    );
+  });
 });

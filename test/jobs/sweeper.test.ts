@@ -126,3 +126,22 @@ it('clears up after a process that died between the end of a job and its clearin
   expect(await queue.get(id)).toMatchObject({ status: 'cancelled' });
   expect(await keys()).toEqual([]);
 });
+
+it('asks for a job once, however many files it has', async () => {
+  const ids = [await job(), await job()];
+  for (const id of ids) {
+    for (let i = 0; i < 20; i++) await put(`results/${id}/run/tv/v180.${i}.m4s`);
+  }
+  const asked: string[] = [];
+  const counting: JobQueue = {
+    ...queue,
+    expired: (now, limit) => queue.expired(now, limit),
+    async get(id) {
+      asked.push(id);
+      return queue.get(id);
+    },
+  };
+  await sweep({ queue: counting, store, everyMs: 0, strayAfterMs: -1000, onError: () => undefined });
+  // For its source and for its results.
+  expect(asked.toSorted()).toEqual([...ids, ...ids].toSorted());
+});

@@ -43,6 +43,8 @@ describe('conditions', () => {
     expect(ifRangeHolds(undefined, '"a"')).toBe(true);
     expect(ifRangeHolds('"a"', '"a"')).toBe(true);
     expect(ifRangeHolds('W/"a"', '"a"')).toBe(false);
+    expect(ifRangeHolds('"a"', undefined)).toBe(false);
+    expect(ifRangeHolds(undefined, undefined)).toBe(true);
     expect(ifRangeHolds('Wed, 21 Oct 2015 07:28:00 GMT', '"a"')).toBe(false);
   });
 

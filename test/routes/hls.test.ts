@@ -66,7 +66,10 @@ describe('a stream that is being made', () => {
     expect(text).toContain('v180.00000.m4s');
     const segment = await server.request(`${base}/v180.00000.m4s`);
     expect(segment.status).toBe(200);
-    expect(segment.headers.get('cache-control')).toContain('immutable');
+    // A second attempt would begin anew under the same names.
+    expect([segment.headers.get('cache-control'), segment.headers.get('etag')]).toEqual(['no-cache', null]);
+    const part = await server.request(`${base}/v180.00000.m4s`, { headers: { range: 'bytes=0-7' } });
+    expect([part.status, (await part.bytes()).length]).toEqual([206, 8]);
     expect((await segment.arrayBuffer()).byteLength).toBe(Number(segment.headers.get('content-length')));
     const early = await problemOf(await server.request(`${base}/v180.00099.m4s`));
     expect(early).toMatchObject({ code: 'output_not_found' });
@@ -78,7 +81,12 @@ describe('a stream that is being made', () => {
     expect(whole.headers.get('cache-control')).toContain('immutable');
     expect(await whole.text()).toContain('#EXT-X-ENDLIST');
     // What was fetched while it was made is still there.
-    expect((await server.request(`${base}/v180.00000.m4s`)).status).toBe(200);
+    const kept = await server.request(`${base}/v180.00000.m4s`);
+    expect([kept.status, kept.headers.get('cache-control')]).toEqual([
+      200,
+      'private, max-age=3600, immutable',
+    ]);
+    expect(kept.headers.get('etag')).toMatch(/^".+"$/);
     expect((await server.request(`${base}/v180.00003.m4s`)).status).toBe(200);
   });
 

@@ -6,7 +6,7 @@ import type { JobView } from '../../src/jobs/job-view.ts';
 import { colourAt } from '../engines/transcode-pixels.ts';
 import { ffmpeg, folder, H264 } from '../engines/video-fixtures.ts';
 import type { Folder } from '../engines/video-fixtures.ts';
-import { form, startTestServer } from '../support/server.ts';
+import { form, problemOf, startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
 
 let place: Folder;
@@ -45,6 +45,21 @@ it('a watermark that was uploaded lies on the video', async () => {
   await writeFile(made, Buffer.from(await video.arrayBuffer()));
   expect(await colourAt(made, 0.5, 0.5)).toBe('white');
   expect(await colourAt(made, 0.2, 0.2)).toBe('black');
+});
+
+it('a video may go before or after others', async () => {
+  const clip = place.join('first.mp4');
+  await ffmpeg(...BLACK, ...H264, clip);
+  const send = async (priority: string) =>
+    server.request(`/v1/videos?poster=false&priority=${priority}`, {
+      method: 'POST',
+      body: await bytesOf(clip),
+    });
+  const accepted = await send('-7');
+  expect(accepted.status, await accepted.clone().text()).toBe(202);
+  expect(await accepted.json()).toMatchObject({ priority: -7 });
+  const refused = await problemOf(await send('101'));
+  expect(refused.errors?.[0]?.field).toBe('priority');
 });
 
 it('subtitles that are kept have addresses of their own', async () => {

@@ -133,6 +133,8 @@ describe('delivery=stream', () => {
   it('refuses what is no single file', async () => {
     const response = await send(server, `${STREAM}&poster=true`, clip);
     expect((await problemOf(response)).errors?.[0]?.field).toBe('poster');
+    const hurried = await send(server, `${STREAM}&priority=5`, clip);
+    expect((await problemOf(hurried)).errors?.[0]?.field).toBe('priority');
     expect((await problemOf(await send(server, '/v1/videos?delivery=later', clip))).errors?.[0]?.field).toBe(
       'delivery',
     );
@@ -189,6 +191,26 @@ describe('delivery=stream', () => {
     },
   );
 
+  it.runIf(HAS_PROC)('keeps no place for clients that were gone before they got one', async () => {
+    await eventually('the place is free', () => isIdle(slow));
+    const { port, hostname } = new URL(slow.url);
+    for (let i = 0; i < 100; i++) {
+      const socket = connect({ port: Number(port), host: hostname });
+      socket.on('error', () => undefined);
+      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      socket.write(`POST ${STREAM}&height=banana HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n`, () =>
+        socket.resetAndDestroy(),
+      );
+      await closed;
+    }
+    const answer = await eventually('the place is free', async () => {
+      const response = await sendRaw(slow.url, STREAM, long);
+      return response.statusCode === 200 ? response : response.resume() && undefined;
+    });
+    answer.on('error', () => undefined).destroy();
+    await eventually('FFmpeg and its files are gone', () => isIdle(slow));
+  });
+
   it.runIf(HAS_PROC)('ends when the server does', async () => {
     const leaving = await startTestServer({ FFMPEG_PATH: slow.config.FFMPEG_PATH });
     const dataDir = leaving.config.DATA_DIR;
@@ -199,6 +221,43 @@ describe('delivery=stream', () => {
     await closed;
     expect(encodersOf(dataDir)).toEqual([]);
   });
+});
+
+it('takes no place for a client that left while that was being thought about', async () => {
+  await using stack = new AsyncDisposableStack();
+  const app = fastify();
+  stack.defer(() => app.close());
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => JSON.stringify);
+  const gone = Promise.withResolvers<void>();
+  const refused = Promise.withResolvers<void>();
+  app.addHook('onRequest', async (_, reply) => void reply.raw.once('close', gone.resolve));
+  app.addHook('onError', async () => refused.resolve());
+  await app.register(problemHandler);
+  let taken = 0;
+  const slots = streamSlots(1);
+  const watched: typeof slots = {
+    ...slots,
+    take(reply) {
+      slots.take(reply);
+      taken++;
+    },
+  };
+  const capabilities = async () => gone.promise.then(() => ({ ffmpeg: '5.1', ffprobe: '5.1' }));
+  const store = { free: async () => 1e9 };
+  type Options = Parameters<typeof videoRoutes>[1];
+  await app.register(videoRoutes, {
+    jobs: { videos: { capabilities } } as unknown as Options['jobs'],
+    body: { minBytesPerSecond: 1, windowSeconds: 30 },
+    streams: { store, slots: watched } as unknown as Options['streams'],
+  });
+  const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+  const socket = connect({ port: Number(port), host: '127.0.0.1' });
+  socket.write(`POST ${STREAM}&height=banana HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n`, () =>
+    socket.resetAndDestroy(),
+  );
+  await refused.promise;
+  expect(taken).toBe(0);
 });
 
 it.runIf(HAS_PROC)('gives a client up that takes nothing, and FFmpeg with it', async () => {

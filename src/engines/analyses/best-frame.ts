@@ -1,7 +1,7 @@
 // The frame that shows most: keyframes from all over the video, judged by their detail, light and colour at a small size.
 
 import type { Measure } from '../analyse.ts';
-import { quietRun } from './quiet-run.ts';
+import { quietRun, saidBy } from './quiet-run.ts';
 
 const CANDIDATES = 60;
 /** Up to this length all frames are looked at: such clips often have but one keyframe, the dark one they fade in from. */
@@ -84,15 +84,17 @@ function scoreOf({ at, entropy, light, colour }: Candidate, seconds: number): nu
 function readCandidates(text: string): Candidate[] {
   const found = new Map<number, { entropy?: number; light?: number; colour?: number }>();
   let values: { entropy?: number; light?: number; colour?: number } = {};
-  for (const line of text.split('\n')) {
-    const time = /\bpts_time:(-?[\d.]+)/.exec(line)?.[1];
+  for (const line of saidBy('metadata', text)) {
+    const time = /^frame:\d+\s+pts:\S+\s+pts_time:(\S+)/.exec(line)?.[1];
     if (time !== undefined) {
       const at = Number(time);
+      values = {};
+      if (!Number.isFinite(at)) continue;
       values = found.get(at) ?? {};
       found.set(at, values);
       continue;
     }
-    const [, key, figure] = /(lavfi\.[\w.]+)=([\d.]+)/.exec(line) ?? [];
+    const [, key, figure] = /^(lavfi\.[\w.]+)=(\d+(?:\.\d+)?)\s/.exec(`${line}\n`) ?? [];
     if (key === ENTROPY) values.entropy = Number(figure);
     else if (key === LIGHT) values.light = Number(figure);
     else if (key === COLOUR) values.colour = Number(figure);

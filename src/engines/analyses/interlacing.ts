@@ -1,7 +1,7 @@
 // Whether frames are interlaced, where the file does not say: FFmpeg's idet looks at some of them.
 
 import type { Measure } from '../analyse.ts';
-import { quietRun } from './quiet-run.ts';
+import { quietRun, saidBy } from './quiet-run.ts';
 
 /** Frames looked at, from a tenth into the video: beginnings are often black. */
 const FRAMES = 200;
@@ -32,8 +32,10 @@ export const measureInterlacing: Measure<'interlacing'> = async ({ video }, cont
 
 /** From idet's summary; undefined if it is not there. */
 export function readInterlacing(text: string): { interlaced: boolean } | undefined {
-  const found = /Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)/.exec(text);
-  if (found === null) return undefined;
+  const found = saidBy('idet', text)
+    .map((said) => /^Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)/.exec(said))
+    .findLast((summary) => summary !== null);
+  if (!found) return undefined;
   const [top, bottom, progressive] = found.slice(1).map(Number) as [number, number, number];
   return { interlaced: Math.max(top, bottom) > progressive * SHARE };
 }

@@ -1,39 +1,48 @@
-// How far keyframes lie apart, told from the packets of the first minute: nothing is decoded.
+// How far keyframes lie apart, told from the packets: nothing is decoded.
 
-import { FfmpegLog } from '../ffmpeg-log.ts';
+import { stat } from 'node:fs/promises';
 import type { Measure } from '../analyse.ts';
 import { fileUrl, inputOptions } from '../ffmpeg-input.ts';
 
-const LOOKED_AT_SECONDS = 60;
+/** Bytes of a file that is read to its end: some seconds from a disk. */
+const WHOLE_UP_TO = 2 * 1024 ** 3;
+/** Seconds looked at of larger ones. */
+const BEGINNING = 60;
 
 export const measureKeyframes: Measure<'keyframes'> = async ({ video }, { tools, place, signal }) => {
   const { path, mediaType } = place.source;
+  const { size } = await stat(path);
   const args = [
     ...'-hide_banner -loglevel level+error -of csv=p=0'.split(' '),
     ...['-select_streams', `${video}`, '-show_entries', 'packet=pts_time,flags'],
-    ...['-read_intervals', `%+${LOOKED_AT_SECONDS}`],
+    ...(size > WHOLE_UP_TO ? ['-read_intervals', `%+${BEGINNING}`] : []),
     ...inputOptions(mediaType, place.maxPixels),
     ...['-i', fileUrl(path)],
   ];
-  const end = await tools.ffprobe(args, new FfmpegLog(), signal);
-  return end.code === 0 ? readKeyframes(end.stdout) : undefined;
+  const gaps = new KeyframeGaps();
+  const end = await tools.ffprobeLines(args, signal, (line) => gaps.add(line));
+  return end.code === 0 ? gaps.found() : undefined;
 };
 
-/** From lines `time,flags`, where `K` in the flags is a keyframe. */
-export function readKeyframes(text: string): { longestSeconds: number | null } {
-  let last: number | null = null;
-  let longest: number | null = null;
-  let latest = 0;
-  for (const line of text.split('\n')) {
+/** Takes lines `time,flags` as they come, where `K` in the flags is a keyframe. */
+export class KeyframeGaps {
+  #last: number | null = null;
+  #longest = 0;
+  #latest = 0;
+
+  add(line: string): void {
     const [time = '', flags = ''] = line.split(',');
     const at = Number.parseFloat(time);
-    if (!Number.isFinite(at)) continue;
-    latest = Math.max(latest, at);
-    if (!flags.startsWith('K')) continue;
-    if (last !== null) longest = Math.max(longest ?? 0, at - last);
-    last = at;
+    if (!Number.isFinite(at)) return;
+    this.#latest = Math.max(this.#latest, at);
+    if (!flags.startsWith('K')) return;
+    if (this.#last !== null) this.#longest = Math.max(this.#longest, at - this.#last);
+    this.#last = at;
   }
-  // The stretch after the last one counts too: a single keyframe at the beginning is no dense row.
-  if (last === null) return { longestSeconds: null };
-  return { longestSeconds: Math.max(longest ?? 0, latest - last) };
+
+  found(): { longestSeconds: number | null } {
+    if (this.#last === null) return { longestSeconds: null };
+    // The stretch after the last one counts too: a single keyframe at the beginning is no dense row.
+    return { longestSeconds: Math.max(this.#longest, this.#latest - this.#last) };
+  }
 }

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { isLevelOnly, loudnessFilter } from '../../operations/video/loudness.ts';
 import type { Measure } from '../analyse.ts';
-import { quietRun } from './quiet-run.ts';
+import { quietRun, saidBy } from './quiet-run.ts';
 
 const TRIALS = 3;
 /** LU. */
@@ -51,7 +51,9 @@ export const measureLoudness: Measure<'loudness'> = async (question, context) =>
 
 /** What loudnorm printed, or undefined if it printed nothing of use; null for silence, of which it says `-inf`. */
 export function readLoudness(text: string): Awaited<ReturnType<Measure<'loudness'>>> {
-  const json = /\{[^{}]*"input_i"[^{}]*\}/.exec(text)?.[0];
+  const json = saidBy('loudnorm', text)
+    .map((said) => /^\s*(\{[^{}]*"input_i"[^{}]*\})/.exec(said)?.[1])
+    .findLast((found) => found !== undefined);
   if (json === undefined) return undefined;
   if (/"-?inf"/.test(json)) return null;
   try {

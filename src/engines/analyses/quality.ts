@@ -14,7 +14,7 @@ import type { AnalysisContext, Measure } from '../analyse.ts';
 import { concatList, concatOptions } from '../../operations/video/concat-list.ts';
 import { encodeRun } from '../encode-run.ts';
 import { inputArguments } from '../ffmpeg-command.ts';
-import { quietRun } from './quiet-run.ts';
+import { quietRun, saidBy } from './quiet-run.ts';
 
 type Question = Analysis & { readonly kind: 'quality' };
 type Measuring = FindingOf['quality']['measure'];
@@ -224,8 +224,9 @@ function takeOf({ streams }: Piece): (Take & { readonly from: 'picture' }) | nul
 
 /** From what the filter printed; undefined if it printed no figure. */
 export function readLikeness(text: string, measure: Measuring): number | undefined {
-  const found = (measure === 'ssim' ? /SSIM .* All:(\d\.\d+)/ : /VMAF score: (\d+(?:\.\d+)?)/).exec(
-    text,
-  )?.[1];
+  const pattern = measure === 'ssim' ? /^SSIM .* All:(\d\.\d+)/ : /^VMAF score: (\d{1,3}(?:\.\d+)?)/;
+  const found = saidBy(measure === 'ssim' ? 'ssim' : 'libvmaf', text)
+    .map((said) => pattern.exec(said)?.[1])
+    .findLast((figure) => figure !== undefined);
   return found === undefined ? undefined : Number(found);
 }

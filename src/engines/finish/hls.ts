@@ -31,6 +31,8 @@ interface Following {
   ended: boolean;
   /** Time of change of FFmpeg's playlist when it was read last. */
   seenAt: number;
+  /** Segments that our playlist names. */
+  told: number;
 }
 
 export function followHls(finish: Finish & { readonly type: 'hls' }, context: FinishContext): Follower {
@@ -39,7 +41,7 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
   const all: Following[] = names.map((name) => {
     const piece = part.pieces.find(({ file }) => file === indexOf(name));
     if (piece === undefined) throw new Error(`no piece makes the rendition ${name}`);
-    return { name, piece, track: null, segments: [], ended: false, seenAt: 0 };
+    return { name, piece, track: null, segments: [], ended: false, seenAt: 0, told: 0 };
   });
   let live = false;
   let bytes = 0;
@@ -49,13 +51,13 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
     return { ...file, path: null };
   };
 
-  const look = async (one: Following): Promise<boolean> => {
+  const look = async (one: Following): Promise<void> => {
     const index = await changed(join(folder, indexOf(one.name)), one.seenAt);
-    if (index === null) return false;
+    if (index === null) return;
     one.seenAt = index.at;
     const { init, segments, ended } = parsePlaylist(index.text, one.name);
     one.ended = ended;
-    if (init === null) return false;
+    if (init === null) return;
     if (one.track === null) {
       const header = await readFile(join(folder, init));
       one.track = trackOf(header, one);
@@ -66,6 +68,10 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
     for (const { uri } of fresh) {
       const data = await readFile(join(folder, uri));
       const found = segmentOf(data, one);
+      // Of a copy, keyframes may lie further apart later on than was seen; a playlist's target must not change.
+      if (copied(one) && found.seconds > finish.targetSeconds + 0.5) {
+        throw broken(one.name, `segment ${uri} lasts ${found.seconds.toFixed(1)} s`, null);
+      }
       // A player that changes renditions, or seeks, begins in any segment.
       if (!found.startsWithSync)
         throw broken(one.name, `segment ${uri} does not begin with a keyframe`, null);
@@ -74,10 +80,10 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
       // FFmpeg's own figure for the last piece of sound is a frame too long.
       one.segments.push({ uri, seconds: found.seconds, bytes: data.length, found });
     }
-    return fresh.length > 0;
   };
 
   const tell = async (one: Following, kind: PlaylistKind): Promise<MadeFile> => {
+    one.told = one.segments.length;
     const text = mediaPlaylist({
       kind,
       targetSeconds: finish.targetSeconds,
@@ -88,7 +94,12 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
   };
 
   const poll = async (): Promise<void> => {
-    for (const one of all) if (await look(one)) await tell(one, 'event');
+    for (const one of all) {
+      await look(one);
+      // Of a long playlist a fiftieth more is told at once: written anew for each segment, it would cost their square.
+      const news = one.segments.length - one.told;
+      if (news > 0 && news >= one.segments.length / 50) await tell(one, 'event');
+    }
     if (live || all.some(({ segments }) => segments.length === 0)) return;
     live = true;
     // Its rates are those that were asked for; the final one has those that came.
@@ -151,6 +162,8 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
 
 /** FFmpeg's own playlist of a rendition, which tells us what is complete. */
 export const indexOf = (name: string): string => `${name}.index.m3u8`;
+
+const copied = ({ piece }: Following): boolean => piece.streams.some(({ kind }) => kind === 'video');
 
 function plain(file: string, bytes: number): Omit<MadeFile, 'path'> {
   return { file, bytes, mediaType: 'video/mp4', width: null, height: null };

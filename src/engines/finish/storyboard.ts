@@ -17,7 +17,7 @@ export function finishStoryboard(finish: Storyboard, context: FinishContext): Fo
       );
       if (sprites.length === 0) throw broken('storyboard', 'it has no sprites', null);
       return {
-        files: [await textFile(context, 'storyboard.vtt', 'text/vtt', text), ...sprites],
+        files: [await textFile(context, 'storyboard.vtt', 'text/vtt; charset=utf-8', text), ...sprites],
         ...(finish.durationSeconds !== null && { durationSeconds: finish.durationSeconds }),
       };
     },

@@ -17,7 +17,7 @@ export type Analysis =
     }
   /** Whether frames are really interlaced, by `idet`, where the file does not say. */
   | { readonly kind: 'interlacing'; readonly video: number }
-  /** Seconds between keyframes, from the first minute's packets. */
+  /** Seconds between keyframes, from the packets; of a very large file those of its first minute. */
   | { readonly kind: 'keyframes'; readonly video: number }
   /** The frame that shows most, among keyframes from all over the video (or all frames of a short one). */
   | { readonly kind: 'bestFrame'; readonly video: number; readonly seconds: number }

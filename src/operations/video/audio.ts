@@ -1,7 +1,8 @@
 // audio: the sound of a source as a file of its own, at a loudness if that is asked for.
 
 import { z } from 'zod';
-import { checkCut, checkStart, cutFields, windowOf } from './cut.ts';
+import { checkCut, checkStart, cutDecisions, cutFields, wholeOf, windowOf } from './cut.ts';
+import type { Whole } from './cut.ts';
 import { Problem } from '../../problems.ts';
 import { looseNumber } from '../../lib/loose-scalar.ts';
 import type { AudioStream } from '../media-probe.ts';
@@ -13,7 +14,7 @@ import { integer } from './fields.ts';
 import { DEFAULT_TRUE_PEAK, LOUDNESS_RATE, loudnessPlan, loudnessQuestion } from './loudness.ts';
 import { mixing } from './mixing.ts';
 import { channelName, codecName } from './names.ts';
-import { chooseTracks, trackField } from './tracks.ts';
+import { chooseTracks, languageLabel, trackField } from './tracks.ts';
 
 const params = z
   .strictObject({
@@ -113,17 +114,17 @@ function questionOf(asked: Params, source: Source, track: AudioStream) {
   return loudnessQuestion(
     { target, truePeak },
     track,
-    windowOf(asked),
+    windowOf(asked, wholeTrack(source, track)),
     mixing(track, channelsOf(asked, track)),
   );
 }
 
 function plan(asked: Params, source: Source): OutputPart {
   const track = trackOf(asked, source);
-  const window = windowOf(asked);
-  checkStart(window, source.probe);
+  const window = windowOf(asked, wholeTrack(source, track));
+  checkStart(window, wholeOf(source.probe, null, [track]));
   const { extension, mediaType, muxer } = SOUND_FORMATS[asked.format];
-  const sound = soundPart(asked, source, track);
+  const sound = soundPart(asked, source, track, window);
   const length = lengthOf(source, track, window);
   return {
     pieces: [
@@ -145,7 +146,7 @@ function plan(asked: Params, source: Source): OutputPart {
     ],
     window,
     encoders: sound.encoders,
-    decisions: sound.decisions,
+    decisions: [...sound.decisions, ...cutDecisions(asked, wholeTrack(source, track))],
   };
 }
 
@@ -156,7 +157,7 @@ interface Sound {
   readonly decisions: readonly string[];
 }
 
-function soundPart(asked: Params, source: Source, track: AudioStream): Sound {
+function soundPart(asked: Params, source: Source, track: AudioStream, window: Window): Sound {
   const { codec } = SOUND_FORMATS[asked.format];
   const channels = channelsOf(asked, track);
   const wish: SoundWish = {
@@ -173,16 +174,18 @@ function soundPart(asked: Params, source: Source, track: AudioStream): Sound {
       : [];
   const changes = [
     ...(asked.encode === 'always' ? ['encoding was asked for'] : []),
-    ...(asked.start !== undefined || asked.end !== undefined ? ['a cut needs new samples'] : []),
+    ...(window.start > 0 || window.end !== null ? ['a cut needs new samples'] : []),
     ...((loudness?.filters.length ?? 0) > 0 ? ['its loudness is changed'] : []),
     ...soundReasons(source, track, wish),
     ...(source.mayCopy ? [] : ['a copy of it did not pass its check']),
   ];
   const told = [...(loudness === null ? [] : [loudness.decision]), ...unheard];
   const [why] = changes;
+  // Of the formats this one has a place for it that players look at.
+  const label = asked.format === 'aac' ? languageLabel(track) : {};
   if (why === undefined) {
     return {
-      part: { kind: 'audio', source: track.index, options: { c: 'copy' }, filters: [] },
+      part: { kind: 'audio', source: track.index, options: { c: 'copy', ...label }, filters: [] },
       codec,
       encoders: [],
       decisions: [
@@ -197,7 +200,7 @@ function soundPart(asked: Params, source: Source, track: AudioStream): Sound {
     part: {
       kind: 'audio',
       source: track.index,
-      options: settings.options,
+      options: { ...settings.options, ...label },
       filters: [...mixing(track, channels), ...(loudness?.filters ?? [])],
     },
     codec,
@@ -211,7 +214,16 @@ function lengthOf({ probe, mediaType }: Source, track: AudioStream, window: Wind
   const late = Math.max(0, (track.startSeconds ?? 0) - (probe.startSeconds ?? 0));
   const durationSeconds = track.durationSeconds === null ? null : track.durationSeconds + late;
   const { seconds, exact } = expectedSeconds(probe, window, [{ durationSeconds }]);
-  // Streams without an index: their length is guessed from the first frames.
-  const guessed = mediaType === 'audio/aac' || mediaType === 'audio/mpeg';
-  return { seconds, exact: exact && !guessed };
+  return { seconds, exact: exact && !isGuessed(mediaType) };
+}
+
+/** Streams without an index: their length is guessed from the first frames. */
+function isGuessed(mediaType: string): boolean {
+  return mediaType === 'audio/aac' || mediaType === 'audio/mpeg';
+}
+
+/** An `end` past a length that is a guess may still be within the sound. */
+function wholeTrack({ probe, mediaType }: Source, track: AudioStream): Whole {
+  const whole = wholeOf(probe, null, [track]);
+  return isGuessed(mediaType) ? { ...whole, seconds: null } : whole;
 }

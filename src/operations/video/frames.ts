@@ -25,14 +25,15 @@ function canToneMap({ filters }: Pick<Source, 'filters'>): boolean {
 
 /**
  * Filters from the decoder's frames (FFmpeg has turned them upright by then) to finished ones of a size. Tone-mapping
- * comes after scaling: it is the dearest part, and works on fewer pixels there. `fps` forces a rate; `sampled`:
- * frame k is what is shown at second k ÷ fps, where FFmpeg would take one from half a step later.
+ * comes after scaling: it is the dearest part, and works on fewer pixels there. `fps` forces a rate (more options of
+ * the filter may follow it); `sampled`: frame k is what is shown at second k ÷ fps, where FFmpeg would take one from
+ * half a step later.
  */
 export function toFrames(
   source: Source,
   video: VideoStream,
   size: Size,
-  fps: number | null = null,
+  fps: number | string | null = null,
   sampled = false,
 ): string[] {
   return [

@@ -20,6 +20,25 @@ export function decodes({ piece }: Named): boolean {
   return piece.streams.some(({ kind }) => kind === 'frames');
 }
 
+/** Its first files are published while the rest is being made. */
+export function isStream({ piece }: Named): boolean {
+  return piece.expects.kind === 'segments';
+}
+
+/** Nothing of it is encoded but sound, so it takes next to no time. */
+export function onlyCopies(member: Named): boolean {
+  return (
+    !isStream(member) &&
+    !decodes(member) &&
+    member.piece.streams.some(({ options }) => options['c'] === 'copy')
+  );
+}
+
+/** It is made of the whole source, whatever is cut out of that. */
+export function isCutText({ piece }: Named): boolean {
+  return piece.cut !== undefined;
+}
+
 export function keyframesSuffice(member: Named): boolean {
   return !decodes(member) || member.piece.keyframesSuffice === true;
 }

@@ -1,8 +1,9 @@
 // hls: a ladder for adaptive streaming, in CMAF segments that HLS and DASH share; it can be watched while it is made.
 
 import { Problem } from '../../problems.ts';
+import type { AudioStream } from '../media-probe.ts';
 import type { OutputPart, Source, VideoOperation } from '../video-operation.ts';
-import { checkStart, windowOf } from './cut.ts';
+import { checkStart, cutDecisions, wholeOf, windowOf } from './cut.ts';
 import { expectedSeconds } from './expectations.ts';
 import { frameDecisions, interlacingQuestion } from './frames.ts';
 import { shownSize } from './geometry.ts';
@@ -50,19 +51,21 @@ function plan(asked: HlsParams, source: Source): OutputPart {
       'The source has no video stream, so there is nothing to stream. Use an output of type "audio".',
     );
   }
-  const window = windowOf(asked);
-  checkStart(window, probe);
+  const sounds = asked.mute === true ? [] : chooseTracks(probe, asked.audio);
+  const whole = wholeOf(probe, video, sounds);
+  const window = windowOf(asked, whole);
+  checkStart(window, wholeOf(probe, video, []));
   const rate = evenRate(asked.fps ?? null, probe, video);
-  const { rungs, decisions } = ladderFor({
+  const wish = {
     shown: shownSize(video),
     fps: rate.fps,
-    sourceKbps: video.bitRate === null ? null : video.bitRate / 1000,
     codec: asked.codec,
     ...(asked.heights && { heights: asked.heights }),
-  });
-  const sounds = asked.mute === true ? [] : chooseTracks(probe, asked.audio);
+  };
+  const sourceKbps = video.bitRate === null ? null : video.bitRate / 1000;
+  const { rungs, decisions } = ladderFor({ ...wish, sourceKbps });
   const duration = expectedSeconds(probe, window, [video, ...sounds]);
-  const texts = asked.subtitles === 'keep' ? keptSubtitles(source, duration.seconds) : NO_SUBTITLES;
+  const texts = asked.subtitles === 'keep' ? keptSubtitles(source, window) : NO_SUBTITLES;
   const { hardware, decisions: ofHardware } = chooseHardware(asked.hardware, asked.codec, source);
   const gopsEach = Math.max(1, Math.round(asked.segmentSeconds / GOP_SECONDS));
   const gop = Math.max(1, Math.round((asked.segmentSeconds / gopsEach) * rate.fps));
@@ -94,7 +97,7 @@ function plan(asked: HlsParams, source: Source): OutputPart {
         name: nameOf(index),
         language,
         channels: Math.min(2, channels),
-        kbps: KBPS_OF_CHANNEL * Math.min(2, channels),
+        kbps: kbpsOf(channels),
       })),
       subtitles: texts.pieces.map(({ file, streams: [stream] }) => ({
         name: file.replace(/\.vtt$/, ''),
@@ -114,11 +117,22 @@ function plan(asked: HlsParams, source: Source): OutputPart {
       ...texts.encoders,
     ],
     decisions: [
-      ...decisions,
+      // Of a copied picture no bitrate is held back.
+      ...(copying.copy ? ladderFor({ ...wish, sourceKbps: null }).decisions : decisions),
       ...copying.decisions,
       ...(copying.copy ? [] : [...rate.decisions, ...ofHardware, ...frameDecisions(source, video)]),
-      ...(sounds.length === 0 ? ['no sound'] : []),
+      soundDecision(asked, sounds),
       ...(probe.subtitles.length === 0 ? [] : texts.decisions),
+      ...cutDecisions(asked, whole),
     ],
   };
+}
+
+const kbpsOf = (channels: number): number => KBPS_OF_CHANNEL * Math.min(2, channels);
+
+function soundDecision({ mute }: HlsParams, sounds: readonly AudioStream[]): string {
+  if (sounds.length === 0) return `no sound: ${mute === true ? 'mute was asked for' : 'the source has none'}`;
+  const rates = [...new Set(sounds.map(({ channels }) => kbpsOf(channels)))].toSorted((a, b) => a - b);
+  const tracks = sounds.length === 1 ? '1 track' : `${sounds.length} tracks`;
+  return `sound: ${tracks} as AAC ${rates.join(' and ')} kb/s`;
 }

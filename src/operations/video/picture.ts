@@ -13,7 +13,8 @@ import type {
 } from '../video-operation.ts';
 import type { Analysis } from './analysis.ts';
 import { copyOptions, videoVerdict } from './copy-rules.ts';
-import { windowOf } from './cut.ts';
+import { windowOf, wholeOf } from './cut.ts';
+import type { Whole } from './cut.ts';
 import type { CopyWish } from './copy-rules.ts';
 import { pictureOptions } from './encoders.ts';
 import type { PictureEncoding } from './encoders.ts';
@@ -25,6 +26,7 @@ import { chooseHardware } from './hardware.ts';
 import { firstCrf, foundCrf, hardwareQuality, isQualityWord, qualityQuestion } from './quality-words.ts';
 import { burnedSubtitles } from './subtitles.ts';
 import type { Burned } from './subtitles.ts';
+import { soundTracks } from './tracks.ts';
 import { codecOf } from './transcode-fields.ts';
 import type { TranscodeParams } from './transcode-fields.ts';
 import { fitTurned, turning } from './turning.ts';
@@ -45,6 +47,8 @@ export interface PictureTask {
   readonly source: Source;
   readonly video: VideoStream;
   readonly window: Window;
+  /** What it is cut from. */
+  readonly whole: Whole;
   /** Of the upright picture, before it is turned once more. */
   readonly scaled: Size;
   /** After the turn. */
@@ -54,12 +58,14 @@ export interface PictureTask {
 
 export function pictureTask(asked: TranscodeParams, source: Source, video: VideoStream): PictureTask {
   const { fitted, scaled } = fitTurned(video, asked);
-  const window = windowOf(asked);
+  const whole = wholeOf(source.probe, video, asked.mute === true ? [] : soundTracks(source.probe));
+  const window = windowOf(asked, whole);
   return {
     asked,
     source,
     video,
     window,
+    whole,
     scaled,
     fitted,
     wish: {
@@ -113,6 +119,7 @@ export function picturePart(task: PictureTask): Picture {
       ...enlarging(task),
       ...frameDecisions(source, video),
       ...(burned === null ? [] : [burned.decision]),
+      ...(asked.watermark === undefined ? [] : [`a watermark laid over, ${asked.watermark.gravity}`]),
     ],
   };
 }

@@ -1,7 +1,16 @@
 // Joins the pieces of all outputs into as few FFmpeg runs as can be.
 
 import type { OutputPart, Piece, Source } from '../video-operation.ts';
-import { decodes, groupClips, holds, keyframesSuffice, momentOf } from './grouping.ts';
+import {
+  decodes,
+  groupClips,
+  holds,
+  isCutText,
+  isStream,
+  keyframesSuffice,
+  momentOf,
+  onlyCopies,
+} from './grouping.ts';
 import type { Group } from './grouping.ts';
 import { foldersOf, graphOf, outputOf } from './run.ts';
 import type { LabelledGraph, Named, Run, RunInput } from './run.ts';
@@ -38,7 +47,11 @@ export function planRuns(parts: Readonly<Record<string, OutputPart>>, source: So
   const shared = entries.flatMap(([name, part]) =>
     part.own === undefined ? namedOf(name, part, part.pieces) : [],
   );
-  const groups = groupClips(shared.filter(({ piece }) => momentOf(piece) === null));
+  const cutTexts = shared.filter(isCutText);
+  const clips = shared.filter((member) => momentOf(member.piece) === null && !isCutText(member));
+  // A copy that does not pass makes all outputs begin anew: known before anybody watches a stream of the same job.
+  const early = clips.some(isStream) ? clips.filter(onlyCopies) : [];
+  const groups = [...groupClips(early), ...groupClips(clips.filter((clip) => !early.includes(clip)))];
   const alone: Named[] = [];
   for (const still of shared) {
     const moment = momentOf(still.piece);
@@ -56,10 +69,11 @@ export function planRuns(parts: Readonly<Record<string, OutputPart>>, source: So
     ...entries.flatMap(([name, part]) =>
       part.own === undefined ? [] : [ownRun(part, part.own, namedOf(name, part, part.pieces))],
     ),
+    ...(cutTexts.length > 0 ? [plainRun(cutTexts)] : []),
   ];
   const prepared = entries.flatMap(([name, part]) => namedOf(name, part, part.preparation ?? []));
   return {
-    preparations: prepared.map((member) => plainRun(member)),
+    preparations: prepared.map((member) => plainRun([member])),
     runs,
     stills: alone.map((still) => stillRun(still, source, tell)),
     decisions: Object.fromEntries(Object.entries(decisions).map(([name, lines]) => [name, [...lines]])),
@@ -107,13 +121,13 @@ function ownRun(
   };
 }
 
-/** A file that only needs streams of the source, copied or converted. */
-function plainRun(member: Named): Run {
+/** Files that only need streams of the source, copied or converted, from its beginning to its end. */
+function plainRun(members: readonly Named[]): Run {
   return {
     inputs: [{ from: 'source', seek: 0, seconds: null, options: [] }],
     graph: null,
-    outputs: [outputOf(member, null, { start: 0, end: null })],
-    ...workOf([member], false),
+    outputs: members.map((member) => outputOf(member, null, { start: 0, end: null })),
+    ...workOf(members, false),
     fallback: null,
   };
 }
@@ -163,7 +177,9 @@ function sharing(member: Named, decoding: readonly Named[], graph: LabelledGraph
   names.delete(member.name);
   const others = [...names].map((name) => `"${name}"`);
   const shown = others.length > 3 ? `${others.length} other outputs` : others.join(', ');
-  const size = graph.graph.scaledFrom[graph.branch(member, 0) ?? -1];
+  // Of several pieces each would say it, and nobody could tell which.
+  const isOne = decoding.filter(({ name }) => name === member.name).length === 1;
+  const size = isOne ? graph.graph.scaledFrom[graph.branch(member, 0) ?? -1] : undefined;
   return [
     ...(others.length > 0 ? [`decoded once, together with ${shown}`] : []),
     ...(size && others.length > 0 ? [`scaled from the frames of ${size.width}×${size.height}`] : []),

@@ -90,13 +90,15 @@ function plan(asked: Params, source: Source): OutputPart {
   const slower = video.fps !== null && video.fps < asked.fps;
   const fps = slower ? (video.fps ?? asked.fps) : asked.fps;
   const output = outputOf(asked, source, video, size, cut.seconds * fps);
+  // Of one stretch the last frame is kept, however short it is shown: it may be the only one.
+  const rate = cut.inputs.length === 1 ? `${fps}:eof_action=pass` : fps;
   const branches = cut.inputs.map(({ skip }, index) => {
     // Each begins at its own first frame: joined, they follow one another without a gap.
     const begin = skip > 0 ? [`trim=start=${skip.toFixed(3)}`] : [];
     const filters = [
       ...begin,
       'setpts=PTS-STARTPTS',
-      ...toFrames(source, video, size, fps),
+      ...toFrames(source, video, size, rate),
       'setpts=PTS-STARTPTS',
     ];
     return `[${index}:${video.index}]${filters.join(',')}[m${index}]`;

@@ -5,7 +5,7 @@ import type { Source, StreamOptions, StreamPart } from '../video-operation.ts';
 import { audioVerdict } from './copy-rules.ts';
 import type { CopyWish } from './copy-rules.ts';
 import { aac, opus, soundFilters } from './encoders.ts';
-import { chooseTracks } from './tracks.ts';
+import { chooseTracks, languageLabel } from './tracks.ts';
 import type { TranscodeParams } from './transcode-fields.ts';
 
 export interface Sound {
@@ -32,7 +32,11 @@ export function soundParts(asked: TranscodeParams, source: Source, wish: CopyWis
       tracks.length === 1
         ? 'sound'
         : `sound ${index + 1}${track.language === null ? '' : ` (${track.language})`}`;
-    return trackPart(track, source, wish, name, tracks.length === 1 ? {} : labels(track, index));
+    return trackPart(track, source, wish, name, {
+      ...languageLabel(track),
+      // Players begin with the first.
+      ...(tracks.length > 1 && { disposition: index === 0 ? 'default' : '0' }),
+    });
   });
   return {
     parts: made.map(({ part }) => part),
@@ -40,14 +44,6 @@ export function soundParts(asked: TranscodeParams, source: Source, wish: CopyWis
     codec: made[0]?.codec ?? null,
     encoders: [...new Set(made.flatMap(({ encoders }) => encoders))],
     decisions: made.map(({ decision }) => decision),
-  };
-}
-
-/** Of several tracks players show the language, and begin with the first. */
-function labels({ language }: AudioStream, index: number): StreamOptions {
-  return {
-    ...(language !== null && { 'metadata:s': `language=${language}` }),
-    disposition: index === 0 ? 'default' : '0',
   };
 }
 

@@ -21,14 +21,18 @@ export interface Kept {
   readonly decisions: readonly string[];
 }
 
-/** Each track of text as a WebVTT file. */
-export function keptSubtitles({ probe }: Source, durationSeconds: number | null): Kept {
+/** Each track of text as a WebVTT file, with the cues of the window. */
+export function keptSubtitles({ probe }: Source, window: Window): Kept {
   const texts = probe.subtitles.filter(({ codec }) => TEXT.has(codec));
   const kept = texts.slice(0, MAX_KEPT);
   const others = probe.subtitles.length - texts.length;
   const names = namesOf(kept);
   return {
-    pieces: kept.map((track, index) => textPiece(track, `subtitles.${names[index]}.vtt`, durationSeconds)),
+    pieces: kept.map((track, index) => ({
+      ...textPiece(track, `subtitles.${names[index]}.vtt`, probe.durationSeconds),
+      // FFmpeg moves the cues of a cut by other amounts than picture and sound, and keeps those after its end.
+      ...((window.start > 0 || window.end !== null) && { cut: window }),
+    })),
     encoders: kept.length > 0 ? ['webvtt'] : [],
     decisions: [
       ...(probe.subtitles.length === 0 ? ['no subtitles: the source has none'] : []),
@@ -55,7 +59,7 @@ function namesOf(tracks: readonly SubtitleStream[]): string[] {
 function textPiece({ index }: SubtitleStream, file: string, durationSeconds: number | null): Piece {
   return {
     file,
-    mediaType: 'text/vtt',
+    mediaType: 'text/vtt; charset=utf-8',
     streams: [{ kind: 'subtitle', source: index, options: { c: 'webvtt' }, filters: [] }],
     muxer: ['-f', 'webvtt'],
     expects: { kind: 'text', video: null, audio: null, durationSeconds, durationIsExact: false },

@@ -12,18 +12,18 @@ import { stillQuality, STILL_FORMATS } from './still-formats.ts';
 import { fitTurned, turnFields, turning } from './turning.ts';
 import type { TurnedFit } from './turning.ts';
 
-const percentage = z.string().regex(/^(?:100|\d{1,2}(?:\.\d{1,3})?)%$/);
-const moment = z.union([number(0, MAX_SECONDS), percentage], {
-  error: 'must be seconds from 0 to 604800, or a percentage of the duration such as "25%"',
-});
 const MOST_LISTED = 50;
+const percentage = (error: string) => z.string().regex(/^(?:100|\d{1,2}(?:\.\d{1,3})?)%$/, error);
+const LISTED = 'must be seconds from 0 to 604800, or a percentage of the duration from "0%" to "100%"';
+const SINGLE = `must be seconds from 0 to 604800, a percentage of the duration from "0%" to "100%", "best", or a list of 1 to ${MOST_LISTED} moments`;
+const moment = (error: string) => z.union([number(0, MAX_SECONDS), percentage(error)], { error });
 
 const params = z
   .strictObject({
     type: z.literal('thumbnail').describe('Names the operation'),
     at: z
-      .union([moment, z.literal('best'), z.array(moment).min(1).max(MOST_LISTED)], {
-        error: `must be seconds from 0 to 604800, a percentage of the duration such as "25%", "best", or a list of 1 to ${MOST_LISTED} moments`,
+      .union([moment(SINGLE), z.literal('best'), z.array(moment(LISTED)).min(1).max(MOST_LISTED)], {
+        error: SINGLE,
       })
       .optional()
       .describe(

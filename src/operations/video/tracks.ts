@@ -4,24 +4,28 @@ import { z } from 'zod';
 import { Problem } from '../../problems.ts';
 import { looseNumber } from '../../lib/loose-scalar.ts';
 import type { AudioStream, MediaProbe } from '../media-probe.ts';
+import type { StreamOptions } from '../video-operation.ts';
 import { languageTag } from './hls/languages.ts';
 
 /** As many streams as a source may have. */
 export const MAX_TRACKS = 16;
 
 /** ISO 639, two or three letters, as the probe tells it. */
-const language = z.string().regex(/^[a-z]{2,3}$/);
+const language = (error: string) => z.string().regex(/^[a-z]{2,3}$/, error);
 const trackNumber = looseNumber(z.int().min(1).max(MAX_TRACKS));
+const SHAPE = `a language code such as "en" or "eng", or the number of a track from 1 to ${MAX_TRACKS}`;
+const ONE_TRACK = `must be "first", ${SHAPE}`;
+const SOME_TRACKS = `must be "first", "all", ${SHAPE}`;
 
 /** One track: `first`, a language code, or its number as the probe lists them, from 1. */
-export const trackField = z.union([z.literal('first'), trackNumber, language], {
-  error: 'must be "first", a language code such as "en" or "eng", or the number of a track from 1 to 16',
+export const trackField = z.union([z.literal('first'), trackNumber, language(ONE_TRACK)], {
+  error: ONE_TRACK,
 });
 /** The same, or `all`. */
-export const tracksField = z.union([z.literal('first'), z.literal('all'), trackNumber, language], {
-  error:
-    'must be "first", "all", a language code such as "en" or "eng", or the number of a track from 1 to 16',
-});
+export const tracksField = z.union(
+  [z.literal('first'), z.literal('all'), trackNumber, language(SOME_TRACKS)],
+  { error: SOME_TRACKS },
+);
 export type TrackWish = z.output<typeof tracksField>;
 
 /** Tracks that hold sound, in the order in which the probe lists them: track 1 is the first. */
@@ -48,6 +52,11 @@ export function chooseTracks(probe: MediaProbe, wish: TrackWish): readonly Audio
 
 function inLanguage(tracks: readonly AudioStream[], wish: string): AudioStream | undefined {
   return tracks.find((track) => track.language !== null && sameLanguage(track.language, wish));
+}
+
+/** Says again in the result what language a track is in: all metadata of the source are taken away. */
+export function languageLabel({ language: code }: Pick<AudioStream, 'language'>): StreamOptions {
+  return code !== null && /^[a-z]{2,3}$/.test(code) ? { 'metadata:s': `language=${code}` } : {};
 }
 
 /** Files write `eng`, `ger` or `en`, and so do people: held together by the shortest code of each. */

@@ -3,7 +3,7 @@
 import { Problem } from '../../problems.ts';
 import type { VideoStream } from '../media-probe.ts';
 import type { OutputPart, Source, VideoOperation } from '../video-operation.ts';
-import { checkStart } from './cut.ts';
+import { checkStart, cutDecisions, wholeOf } from './cut.ts';
 import { expectedSeconds, maxBytes } from './expectations.ts';
 import { interlacingQuestion } from './frames.ts';
 import { picturePart, pictureTask, qualityAnalysis } from './picture.ts';
@@ -71,15 +71,13 @@ function plan(asked: TranscodeParams, source: Source): OutputPart {
   const { probe } = source;
   const video = pictureOf(source);
   const task = pictureTask(asked, source, video);
-  const { window, fitted, wish } = task;
-  checkStart(window, probe);
+  const { window, whole, fitted, wish } = task;
+  checkStart(window, wholeOf(probe, video, []));
   const picture = picturePart(task);
   const sound = soundParts(asked, source, wish);
   const duration = expectedSeconds(probe, window, [video, ...sound.from]);
   const kept =
-    asked.subtitles === 'keep'
-      ? keptSubtitles(source, duration.seconds)
-      : { pieces: [], encoders: [], decisions: [] };
+    asked.subtitles === 'keep' ? keptSubtitles(source, window) : { pieces: [], encoders: [], decisions: [] };
   return {
     pieces: [
       {
@@ -102,7 +100,7 @@ function plan(asked: TranscodeParams, source: Source): OutputPart {
     ...(picture.preparation.length > 0 && { preparation: picture.preparation }),
     window,
     encoders: [...new Set([...picture.encoders, ...sound.encoders, ...kept.encoders])],
-    decisions: [...picture.decisions, ...sound.decisions, ...kept.decisions],
+    decisions: [...picture.decisions, ...sound.decisions, ...kept.decisions, ...cutDecisions(asked, whole)],
   };
 }
 

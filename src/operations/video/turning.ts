@@ -9,7 +9,7 @@ import { fitInto, shownSize, swapped } from './geometry.ts';
 import type { Fitted } from './geometry.ts';
 
 export const turnFields = {
-  rotate: looseNumber(z.int().min(90).max(270).multipleOf(90))
+  rotate: looseNumber(z.literal([90, 180, 270], 'must be 90, 180 or 270'))
     .optional()
     .describe(
       'Turns the picture clockwise by 90, 180 or 270 degrees, on top of the turn that the source tells',

@@ -154,6 +154,14 @@ describe('sound as a file', () => {
     );
   });
 
+  it('as an M4A says its language, copied or encoded', () => {
+    const german = sourceOf(probeOf({}, { language: 'ger' }));
+    for (const encode of ['auto', 'always'] as const) {
+      expect(planned({ encode }, german).options).toContain('-metadata:s:a:0 language=ger');
+    }
+    expect(planned({ encode: 'auto' }).options).not.toContain('-metadata');
+  });
+
   it('needs sound, and a start before the end', () => {
     expect(() => planned({}, sourceOf(probeOf({}, null)))).toThrow(
       expect.objectContaining({ code: 'stream_missing' }),

@@ -155,6 +155,20 @@ describe('cuts', () => {
   });
 });
 
+describe('a copy beside a stream', () => {
+  it('is made first: if it does not pass, nobody has watched anything yet', () => {
+    const { runs } = plan({ tv: { type: 'hls', heights: [720, 480] }, mp4: transcode() }, sourceOf());
+    expect(runs.map(({ outputs }) => [...new Set(outputs.map(({ name }) => name))])).toEqual([
+      ['mp4'],
+      ['tv'],
+    ]);
+  });
+
+  it('joins the decode where there is no stream', () => {
+    expect(plan({ small: transcode({ height: 480 }), mp4: transcode() }, sourceOf()).runs).toHaveLength(1);
+  });
+});
+
 describe('another kind of output', () => {
   it('joins the same decode without the planner knowing of it', () => {
     const storyboard: OutputPart = {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { describeFields, fieldErrors } from '../../../src/lib/field-errors.ts';
 import { ffmpegArguments } from '../../../src/engines/ffmpeg-command.ts';
 import {
   planOutput,
@@ -84,13 +85,14 @@ describe('the operations', () => {
       const schema = z.toJSONSchema(params, { io: 'input' }) as {
         properties: Record<
           string,
-          { type?: string; description?: string; minimum?: number; maximum?: number }
+          { type?: string; description?: string; minimum?: number; maximum?: number; enum?: unknown[] }
         >;
         additionalProperties?: boolean;
       };
       expect(schema.additionalProperties).toBe(false);
       for (const [field, property] of Object.entries(schema.properties)) {
         expect(property.description, field).toBeTruthy();
+        if (property.enum !== undefined) continue;
         if (property.type === 'number' || property.type === 'integer') {
           expect(property.minimum, field).toBeTypeOf('number');
           expect(property.maximum, field).toBeTypeOf('number');
@@ -158,6 +160,25 @@ describe('an output', () => {
   ])('%j is refused at %s', (output, field) => {
     const result = videoOutputSchema.safeParse(output);
     expect(result.error?.issues.map(({ path }) => path.join('.'))).toContain(field);
+  });
+
+  it.each([
+    [{ type: 'transcode', audio: 'english' }, 'audio: must be "first", "all", a language code such as "en"'],
+    [
+      { type: 'audio', track: 'english' },
+      'track: must be "first", a language code such as "en" or "eng", or',
+    ],
+    [{ type: 'transcode', subtitles: 'burn', subtitleTrack: 'E' }, 'subtitleTrack: must be "first", a lang'],
+    [{ type: 'hls', audio: 'english' }, 'audio: must be "first", "all", a language code'],
+    [{ type: 'thumbnail', at: '150%' }, 'at: must be seconds from 0 to 604800, a percentage of the duration'],
+    [{ type: 'thumbnail', at: ['150%'] }, 'must be seconds from 0 to 604800, or a percentage of the'],
+    [{ type: 'transcode', rotate: 45 }, 'rotate: must be 90, 180 or 270'],
+    [{ type: 'thumbnail', rotate: 'x' }, 'rotate: must be 90, 180 or 270'],
+  ])('%j is told what is allowed, in words', (output, message) => {
+    const { error } = videoOutputSchema.safeParse(output);
+    const told = describeFields(fieldErrors(error?.issues ?? [], 'output'));
+    expect(told).toContain(message);
+    expect(told).not.toContain('pattern');
   });
 
   it('with an unknown field is refused', () => {

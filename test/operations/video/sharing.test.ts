@@ -39,6 +39,40 @@ describe('a job of many kinds', () => {
     }
   });
 
+  it('tells what frames an output is scaled from where it is one picture, and of a ladder nothing', () => {
+    const { decisions } = plan({
+      video: { type: 'transcode', height: 480 },
+      small: { type: 'transcode', height: 240 },
+      ladder: { type: 'hls', heights: [720, 360] },
+    });
+    expect(decisions['small']?.join()).toContain('scaled from the frames of');
+    expect(decisions['ladder']?.join()).toContain('decoded once, together with "video", "small"');
+    expect(decisions['ladder']?.join()).not.toContain('scaled from');
+  });
+
+  it('cuts subtitles out of all of the source, whatever else is cut', () => {
+    const subtitled = sourceOf({
+      ...probeOf({ codec: 'hevc' }),
+      subtitles: [
+        { index: 2, codec: 'subrip', language: 'en' },
+        { index: 3, codec: 'ass', language: 'de' },
+      ],
+    });
+    const part = planOutput(
+      videoOutputSchema.parse({ type: 'transcode', subtitles: 'keep', start: 5, end: 9 }),
+      subtitled,
+    );
+    const { runs } = planRuns({ out: part }, subtitled);
+    expect(runs.map(({ inputs, outputs }) => [inputs[0]?.seek, inputs[0]?.seconds, outputs.length])).toEqual([
+      [5, 4, 1],
+      [0, null, 2],
+    ]);
+    expect(runs[1]?.outputs.map(({ piece }) => piece.cut)).toEqual([
+      { start: 5, end: 9 },
+      { start: 5, end: 9 },
+    ]);
+  });
+
   it('of sound alone is one run without a picture', () => {
     const { runs, stills } = plan(sound);
     expect([runs.length, stills.length]).toEqual([1, 0]);

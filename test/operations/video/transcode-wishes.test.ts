@@ -117,6 +117,12 @@ describe('watermark', () => {
     expect(marked({ width: 1 }, { width: 1920, height: 240 }).run.graph).toContain('scale=960:240:');
   });
 
+  it('is told of, with its place', () => {
+    expect(marked({}).part.decisions).toContain('a watermark laid over, southeast');
+    expect(marked({ gravity: 'north' }).part.decisions).toContain('a watermark laid over, north');
+    expect(planned({}, sourceOf()).part.decisions.join()).not.toContain('watermark');
+  });
+
   it('has the colours of the frames it lies on', () => {
     expect(marked({}, { matrix: null }).run.graph).toContain('out_color_matrix=bt709');
     expect(marked({}, { matrix: null, width: 640, height: 360 }).run.graph).toContain(
@@ -152,12 +158,17 @@ describe('audio', () => {
     );
     expect(part.decisions.slice(1)).toEqual([
       'sound 1 (eng) copied: AAC 128 kb/s, stereo is web-ready',
-      'sound 2 (ger) encoded to AAC 128 kb/s, stereo: it is ac3, not AAC',
+      'sound 2 (ger) encoded to AAC 128 kb/s, stereo: it is AC-3, not AAC',
     ]);
   });
 
-  it('of one track says nothing of it', () => {
-    expect(planned({ audio: 'en' }, source).options).not.toMatch(/-metadata|-disposition/);
+  it('of one track says its language too, copied or encoded', () => {
+    for (const encode of ['auto', 'always'] as const) {
+      expect(planned({ audio: 'en', encode }, source).options).toContain('-metadata:s:a:0 language=eng');
+      expect(planned({ audio: 'de', encode }, source).options).toContain('-metadata:s:a:0 language=ger');
+    }
+    expect(planned({ audio: 'en' }, source).options).not.toContain('-disposition');
+    expect(planned({}, sourceOf()).options).not.toContain('-metadata');
   });
 });
 
