@@ -88,13 +88,14 @@ export interface ClipShape {
  */
 export async function makeClip(
   folder: string,
-  { seconds, height }: ClipShape,
+  { seconds, height, drawn = false }: ClipShape & { readonly drawn?: boolean },
   signal: AbortSignal,
 ): Promise<Medium> {
-  const real = existsSync(FILM) && height === 1080;
-  const path = join(folder, `clip-${height}p-${seconds}s.mp4`);
+  const real = existsSync(FILM) && height === 1080 && !drawn;
+  const kind = drawn ? 'drawn-' : '';
+  const path = join(folder, `clip-${kind}${height}p-${seconds}s.mp4`);
   if (!existsSync(path)) {
-    const unit = join(folder, `unit-${height}p.mp4`);
+    const unit = join(folder, `unit-${kind}${height}p.mp4`);
     if (!existsSync(unit))
       await published(unit, (to) => ffmpeg([...(real ? taken() : painted(height)), to], signal));
     const loop = [

@@ -27,7 +27,7 @@ it('renditions', async () => {
 });
 
 it('ladder', async () => {
-  expectFigures(await runQuick(ladder), ['ladder', 'first segment']);
+  expectFigures(await runQuick(ladder), ['ladder', 'ladder, drawn', 'first segment']);
 });
 
 // One core encodes nothing at the same time.

@@ -2,6 +2,7 @@
 
 import { Problem } from '../../problems.ts';
 import type { AudioStream } from '../media-probe.ts';
+import type { VideoStream } from '../media-probe.ts';
 import type { OutputPart, Source, VideoOperation } from '../video-operation.ts';
 import { checkStart, cutDecisions, wholeOf, windowOf } from './cut.ts';
 import { expectedSeconds } from './expectations.ts';
@@ -10,7 +11,9 @@ import { shownSize } from './geometry.ts';
 import { chooseHardware } from './hardware.ts';
 import { keyframesQuestion, mayCopyPicture } from './hls/copying.ts';
 import { evenRate } from './hls/even-rate.ts';
+import type { EvenRate } from './hls/even-rate.ts';
 import { ladderFor } from './hls/ladder.ts';
+import type { LadderWish } from './hls/ladder.ts';
 import { hlsParams } from './hls/params.ts';
 import type { HlsParams } from './hls/params.ts';
 import { encodingOf, nameOf, picturePiece, soundPiece } from './hls/pieces.ts';
@@ -31,9 +34,11 @@ export const hls: VideoOperation<typeof hlsParams> = {
   analyses(asked, source) {
     const { video } = source;
     if (video === null) return [];
-    return [interlacingQuestion(video), keyframesQuestion(asked, video)].filter(
-      (question) => question !== null,
-    );
+    const rate = evenRate(asked.fps ?? null, source.probe, video);
+    // Several rungs are encoded whatever the answer.
+    const { rungs } = ladderFor(ladderWish(asked, video, rate));
+    const keyframes = rungs.length === 1 ? keyframesQuestion(asked, video) : null;
+    return [interlacingQuestion(video), keyframes].filter((question) => question !== null);
   },
   plan,
 };
@@ -42,6 +47,16 @@ export const hls: VideoOperation<typeof hlsParams> = {
 const GOP_SECONDS = 2;
 const KBPS_OF_CHANNEL = 64;
 const NO_SUBTITLES = { pieces: [], encoders: [], decisions: [] };
+
+function ladderWish({ codec, heights }: HlsParams, video: VideoStream, { fps }: EvenRate): LadderWish {
+  return {
+    shown: shownSize(video),
+    fps,
+    sourceKbps: video.bitRate === null ? null : video.bitRate / 1000,
+    codec,
+    ...(heights && { heights }),
+  };
+}
 
 function plan(asked: HlsParams, source: Source): OutputPart {
   const { video, probe } = source;
@@ -56,14 +71,8 @@ function plan(asked: HlsParams, source: Source): OutputPart {
   const window = windowOf(asked, whole);
   checkStart(window, wholeOf(probe, video, []));
   const rate = evenRate(asked.fps ?? null, probe, video);
-  const wish = {
-    shown: shownSize(video),
-    fps: rate.fps,
-    codec: asked.codec,
-    ...(asked.heights && { heights: asked.heights }),
-  };
-  const sourceKbps = video.bitRate === null ? null : video.bitRate / 1000;
-  const { rungs, decisions } = ladderFor({ ...wish, sourceKbps });
+  const wish = ladderWish(asked, video, rate);
+  const { rungs, decisions } = ladderFor(wish);
   const duration = expectedSeconds(probe, window, [video, ...sounds]);
   const texts = asked.subtitles === 'keep' ? keptSubtitles(source, window) : NO_SUBTITLES;
   const { hardware, decisions: ofHardware } = chooseHardware(asked.hardware, asked.codec, source);
