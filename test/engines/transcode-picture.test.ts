@@ -1,14 +1,14 @@
 // What a transcode does to the picture: turned, mirrored, marked, drawn on, mapped to SDR. Judged by its pixels.
 
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MediaFile } from '../../src/engine-contracts.ts';
 import { colourAt, corners, spot, times } from './transcode-pixels.ts';
 import { engine, ffmpeg, folder, H264, look, produce, turn } from './video-fixtures.ts';
 import type { Folder } from './video-fixtures.ts';
 
-const samples = process.env['MEDIA_SAMPLES'] ?? '';
+const samples = resolve(import.meta.dirname, '../..', process.env['MEDIA_SAMPLES'] ?? '../shared/media');
 const videos = engine();
 let place: Folder;
 let quarters: string;

@@ -1,13 +1,18 @@
 // Which tracks of sound come out, and what becomes of more channels than two. Judged by the samples.
 
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { peak, samples as samplesOf } from './transcode-pixels.ts';
 import { AAC, engine, ffmpeg, folder, H264, look, PICTURE, produce } from './video-fixtures.ts';
 import type { Folder } from './video-fixtures.ts';
 
-const clips = join(process.env['MEDIA_SAMPLES'] ?? '', 'clips');
+const clips = resolve(
+  import.meta.dirname,
+  '../..',
+  process.env['MEDIA_SAMPLES'] ?? '../shared/media',
+  'clips',
+);
 const videos = engine();
 let place: Folder;
 
