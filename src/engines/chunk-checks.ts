@@ -6,7 +6,7 @@ import { Problem } from '../problems.ts';
 import type { ChildEnd } from './child.ts';
 import { ChunkFault } from './encode-run.ts';
 import type { RunContext } from './encode-run.ts';
-import { fileUrl, inputOptions, MAX_FPS } from './ffmpeg-input.ts';
+import { fileUrl, MAX_FPS, wholeInput } from './ffmpeg-input.ts';
 
 type Context = Pick<RunContext, 'tools' | 'place' | 'signal'>;
 
@@ -20,14 +20,11 @@ export async function countFrames(
   rate: Rate,
   { tools, place, signal }: Context,
 ): Promise<number> {
-  const { path, mediaType } = place.source;
   const args = [
     ...QUIET,
     ...'-of csv=p=0 -show_entries packet=pts_time -select_streams'.split(' '),
     `${video}`,
-    ...inputOptions(mediaType, place.maxPixels),
-    '-i',
-    fileUrl(path),
+    ...wholeInput(place.source, place.maxPixels),
   ];
   const times: number[] = [];
   const enough = new AbortController();

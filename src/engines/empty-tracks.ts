@@ -5,7 +5,7 @@ import { mainAudio } from '../operations/media-probe.ts';
 import type { Source } from '../operations/video-operation.ts';
 import { soundTracks } from '../operations/video/tracks.ts';
 import type { RunPlace } from './ffmpeg-command.ts';
-import { fileUrl, inputOptions } from './ffmpeg-input.ts';
+import { wholeInput } from './ffmpeg-input.ts';
 import { FfmpegLog } from './ffmpeg-log.ts';
 import type { FfmpegTools } from './ffmpeg-tools.ts';
 
@@ -19,7 +19,7 @@ const counted = z.object({
 /** The source without them, and their numbers as `probe` counts tracks. Rejects when stopped. */
 export async function withoutEmptyTracks(
   source: Source,
-  { source: { path, mediaType }, maxPixels }: RunPlace,
+  place: RunPlace,
   tools: FfmpegTools,
   signal: AbortSignal,
 ): Promise<{ readonly source: Source; readonly empty: readonly number[] }> {
@@ -27,8 +27,7 @@ export async function withoutEmptyTracks(
     [
       ...'-hide_banner -loglevel level+error -of json -count_packets -select_streams a'.split(' '),
       ...['-show_entries', 'stream=index,nb_read_packets'],
-      ...inputOptions(mediaType, maxPixels),
-      ...['-i', fileUrl(path)],
+      ...wholeInput(place.source, place.maxPixels),
     ],
     new FfmpegLog(),
     signal,

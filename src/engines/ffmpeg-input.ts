@@ -1,5 +1,6 @@
 // How an untrusted file is opened: only as what its bytes say, only with decoders that are named here, nothing beside it.
 
+import type { MediaFile } from '../engine-contracts.ts';
 import { Problem } from '../problems.ts';
 
 /** FFmpeg's demuxer for each media type that the server recognises. Playlists of any kind are not among them. */
@@ -67,6 +68,11 @@ export function inputOptions(mediaType: string, maxPixels: number): string[] {
     '-f',
     demuxer,
   ];
+}
+
+/** The whole input, `-i` included, of a command that reads nothing else. Rejects as `inputOptions`. */
+export function wholeInput({ path, mediaType }: MediaFile, maxPixels: number): string[] {
+  return [...inputOptions(mediaType, maxPixels), '-i', fileUrl(path)];
 }
 
 /** A path that cannot be taken for an option, a protocol or a pattern. It must be absolute. */

@@ -1,11 +1,12 @@
 // JPEG XL in: sharp's build has no decoder for it, so FFmpeg makes a PNG of it first, where FFmpeg has libjxl.
 
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LocalFile } from '../contracts.ts';
 import type { ImageEngine } from '../engine-contracts.ts';
 import { sniff, SNIFF_BYTES } from '../lib/media-type.ts';
 import type { ImageOutput } from '../operations/image.ts';
+import { readOwn } from '../lib/own-bytes.ts';
 import { Problem } from '../problems.ts';
 import { fileUrl } from './ffmpeg-input.ts';
 import { FfmpegLog } from './ffmpeg-log.ts';
@@ -110,7 +111,7 @@ async function toPng(
     onProgress: () => undefined,
   });
   if (end.stopped === 'timeout') throw overran(deadlineSeconds);
-  const made = end.code === 0 ? await readOwn(to) : undefined;
+  const made = end.code === 0 ? await readMade(to) : undefined;
   if (made !== undefined) return made;
   if (log.has(/exceeds specified max pixel count|Picture size .* is invalid/)) {
     throw new Problem(
@@ -142,10 +143,8 @@ export function jpegXlArguments(from: string, to: string, maxPixels: number): st
   ];
 }
 
-/** A whole file in an ArrayBuffer of its own, or undefined if there is none. */
-async function readOwn(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const file = await open(path).catch(() => undefined);
-  if (file === undefined) return undefined;
-  await file.close();
-  return new Uint8Array(await readFile(path));
+/** A whole file, or undefined if there is none. */
+async function readMade(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  await using file = await open(path).catch(() => undefined);
+  return file && (await readOwn(file));
 }

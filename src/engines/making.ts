@@ -10,8 +10,8 @@ import { agreeOnChunks } from '../operations/video/chunk-plan.ts';
 import { planBatches } from '../operations/video/chunk-runs.ts';
 import type { Batch } from '../operations/video/chunk-runs.ts';
 import { planRuns } from '../operations/video/plan.ts';
-import { foldersOf } from '../operations/video/run.ts';
 import type { Plan } from '../operations/video/plan.ts';
+import { foldersOf } from '../operations/video/run.ts';
 import type { Run, RunOutput } from '../operations/video/run.ts';
 import { Problem } from '../problems.ts';
 import { checkPiece } from './check-piece.ts';
@@ -44,6 +44,8 @@ export class Making {
   readonly #request: ProduceRequest;
   readonly #options: MakingOptions;
   readonly #parts: Readonly<Record<string, OutputPart>>;
+  /** Of each output, below the scratch folder. */
+  readonly #folders: Readonly<Record<string, string>>;
   readonly #plan: Plan;
   readonly #runs: readonly Run[];
   readonly #batches: readonly Batch[];
@@ -73,6 +75,7 @@ export class Making {
     this.#source = source;
     this.#version = capabilities.ffmpeg ?? '';
     this.#parts = agreeOnChunks(planOutputs(request.outputs, source));
+    this.#folders = foldersOf(this.#parts);
     requireEncoders(this.#parts, capabilities);
     this.#plan = planRuns(this.#parts, source);
     this.#runs = [...this.#plan.preparations, ...this.#plan.runs, ...this.#plan.stills];
@@ -110,16 +113,13 @@ export class Making {
   }
 
   async #begin(): Promise<void> {
-    const { tools, maxPixels } = this.#options;
-    for (const [name, folder] of Object.entries(foldersOf(this.#parts))) {
+    for (const [name, folder] of Object.entries(this.#folders)) {
       const part = this.#parts[name] as OutputPart;
       const path = join(this.#place.scratch, folder);
       await mkdir(path, { recursive: true });
       const follower = beginFinish(part, {
         part,
         folder: path,
-        tools,
-        maxPixels,
         signal: this.#signal,
         publish: async (file) => {
           this.#signal.throwIfAborted();
@@ -216,7 +216,7 @@ export class Making {
 
   async #finish(name: string): Promise<ProducedOutput> {
     const part = this.#parts[name] as OutputPart;
-    const folder = foldersOf(this.#parts)[name] ?? '';
+    const folder = this.#folders[name] ?? '';
     const pieces = part.pieces.flatMap(({ file }) => this.#checked.get(`${folder}/${file}`) ?? []);
     const finished = await this.#followers.get(name)?.end(pieces);
     const [first] = finished?.files ?? [];

@@ -5,7 +5,7 @@ import type { AudioStream, MediaProbe, VideoStream } from '../operations/media-p
 import { Problem } from '../problems.ts';
 import type { ChildEnd } from './child.ts';
 import { FfmpegLog } from './ffmpeg-log.ts';
-import { fileUrl, inputOptions } from './ffmpeg-input.ts';
+import { wholeInput } from './ffmpeg-input.ts';
 
 export interface ProbeRequest {
   /** Absolute. */
@@ -25,7 +25,7 @@ const ENTRIES = [
   'stream_side_data=rotation',
 ].join(':');
 
-export function probeArguments({ path, mediaType, maxPixels }: ProbeRequest): string[] {
+export function probeArguments({ maxPixels, ...file }: ProbeRequest): string[] {
   return [
     '-hide_banner',
     '-loglevel',
@@ -34,9 +34,7 @@ export function probeArguments({ path, mediaType, maxPixels }: ProbeRequest): st
     'json',
     '-show_entries',
     ENTRIES,
-    ...inputOptions(mediaType, maxPixels),
-    '-i',
-    fileUrl(path),
+    ...wholeInput(file, maxPixels),
   ];
 }
 

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { BlobStore, JobContext, JobHandler, JobQueue, JobResult } from '../contracts.ts';
 import type { ImageEngine } from '../engine-contracts.ts';
-import { Problem } from '../problems.ts';
+import { readOwn } from '../lib/own-bytes.ts';
 import { keepImages, sizeOf, wantedImages } from './image-results.ts';
 import type { Job, Lane } from './job.ts';
 import { chunksOf, produceVideos } from './video-results.ts';
@@ -87,7 +87,8 @@ async function renderImages(
   images: ImageEngine,
 ): Promise<JobResult> {
   await using file = await store.local(job.source.key);
-  const source = await readOwn(file.path);
+  await using opened = await open(file.path);
+  const source = await readOwn(opened);
   const wanted = await wantedImages(job.recipe, () => sizeOf(images, source));
   const outputs = wanted.flatMap(({ renditions }) => renditions.map(({ output }) => output));
   const rendering = await images.render(source, outputs, { signal, patient: true });
@@ -101,17 +102,4 @@ async function renderImages(
   });
   const shelf = { store, prefix, jobId: job.id, signal };
   return { outputs: await keepImages(wanted, rendering.images, shelf), warnings: [] };
-}
-
-/** A whole file in an ArrayBuffer of its own, so that it can be moved to a thread. */
-async function readOwn(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  await using file = await open(path);
-  const { size } = await file.stat();
-  const bytes = new Uint8Array(size);
-  for (let at = 0; at < size; ) {
-    const { bytesRead } = await file.read(bytes, at, size - at, at);
-    if (bytesRead === 0) throw new Problem('internal_error', 'The stored source is shorter than it was.');
-    at += bytesRead;
-  }
-  return bytes;
 }

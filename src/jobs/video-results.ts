@@ -5,8 +5,9 @@ import { Reroute } from '../contracts.ts';
 import type { BlobStore, JobContext, JobResult } from '../contracts.ts';
 import type { ChunkShelf, MadeFile, MediaFile, ProducedOutput, VideoEngine } from '../engine-contracts.ts';
 import { videoAssetsOf } from '../operations/video.ts';
+import { MASTER_FILE } from '../operations/video/hls/playlists.ts';
 import { Problem } from '../problems.ts';
-import type { Job, OutputFile, OutputResult } from './job.ts';
+import type { Job, LiveOutput, OutputFile, OutputResult } from './job.ts';
 import { videoOutputs } from './recipe.ts';
 import { uploadId, uploadKey } from './uploads.ts';
 import type { Upload, Uploads } from './uploads.ts';
@@ -48,10 +49,8 @@ export async function produceVideos(
     },
     onProgress: progress,
     async publish(name, file) {
-      const first = await shelf.publish(name, file);
-      const { folder, main } = { folder: shelf.folderOf(name), main: file.file };
-      if (first && isIndex(file.mediaType))
-        progress({ live: { [name]: { folder, main, mediaType: file.mediaType } } });
+      const live = await shelf.publish(name, file);
+      if (live !== undefined) progress({ live: { [name]: live } });
     },
     onRestart: () => shelf.restart(),
     chunks: chunkShelf(store, job.id),
@@ -62,11 +61,6 @@ export async function produceVideos(
     results[name] = await shelf.keep(name, output);
   }
   return { outputs: results, warnings: made.warnings };
-}
-
-/** A master playlist is what a player begins with: from then on the output can be watched. */
-function isIndex(mediaType: string): boolean {
-  return mediaType === 'application/vnd.apple.mpegurl';
 }
 
 class ResultShelf {
@@ -91,12 +85,16 @@ class ResultShelf {
     this.#live.clear();
   }
 
-  /** Keeps a file of an unfinished output. True for the first `master.m3u8`: media playlists come before it. */
-  async publish(name: string, { file, path }: MadeFile & { path: string }): Promise<boolean> {
-    await this.#store.adopt(`${this.folderOf(name)}${file}`, path);
-    if (file !== 'master.m3u8' || this.#live.has(name)) return false;
+  /** Keeps a file of an unfinished output. The first master playlist says that it can be watched, and where. */
+  async publish(
+    name: string,
+    { file, path, mediaType }: MadeFile & { path: string },
+  ): Promise<LiveOutput | undefined> {
+    const folder = this.folderOf(name);
+    await this.#store.adopt(`${folder}${file}`, path);
+    if (file !== MASTER_FILE || this.#live.has(name)) return undefined;
     this.#live.add(name);
-    return true;
+    return { folder, main: file, mediaType };
   }
 
   async keep(name: string, { files, ...output }: ProducedOutput): Promise<OutputResult> {

@@ -1,5 +1,20 @@
 // Bytes in an ArrayBuffer of their own, so that they can be moved to a thread instead of copied.
 
+import type { FileHandle } from 'node:fs/promises';
+import { Problem } from '../problems.ts';
+
+/** All of an open file. */
+export async function readOwn(file: FileHandle): Promise<Uint8Array<ArrayBuffer>> {
+  const { size } = await file.stat();
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await file.read(bytes, at, size - at, at);
+    if (bytesRead === 0) throw new Problem('internal_error', 'The stored source is shorter than it was.');
+    at += bytesRead;
+  }
+  return bytes;
+}
+
 /**
  * Collects chunks. Told the final size in advance it writes straight into the final buffer; otherwise it
  * doubles as it goes. Never Node's pooled Buffers: their ArrayBuffer is shared and cannot be moved.

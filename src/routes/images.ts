@@ -6,7 +6,6 @@ import { z } from 'zod';
 import type { ImageEngine } from '../engine-contracts.ts';
 import { jobViewSchema } from '../jobs/job-view.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
-import { decisionsHeader } from '../lib/decisions-header.ts';
 import { parsePrefer } from '../lib/prefer.ts';
 import { imageOutputFromQuery, imageQuerySchema } from '../operations/image.ts';
 import { acceptedFormats, isNegotiated } from '../operations/negotiation.ts';
@@ -16,6 +15,7 @@ import { acceptJob, admitJob } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
 import { clientGone } from './image-intake.ts';
 import type { ImageIntake } from './image-intake.ts';
+import { describeRendition } from './rendition-headers.ts';
 
 export interface ImageRoutesOptions {
   readonly images: ImageEngine;
@@ -67,16 +67,10 @@ export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app
       if (image === undefined) throw new Error('the image engine answered without an image');
       if (name !== null)
         void reply.header('content-disposition', contentDisposition(renamed(name, image.mediaType)));
-      if (image.decisions.length > 0)
-        void reply.header('mediamill-decisions', decisionsHeader(image.decisions));
-      if (image.fits !== undefined)
-        void reply.header('mediamill-max-bytes', image.fits ? 'reached' : 'unreachable');
-      return reply
-        .header('content-type', image.mediaType)
+      return describeRendition(reply, image)
         .header('content-length', image.data.byteLength)
         .header('etag', `"${hash('sha1', image.data, 'base64url')}"`)
         .header('cache-control', 'no-store')
-        .header('mediamill-size', `${image.width}x${image.height}`)
         .header(
           'server-timing',
           `upload;dur=${uploadMs.toFixed(1)}, queue;dur=${rendering.queueMs.toFixed(1)}, process;dur=${rendering.processMs.toFixed(1)}`,

@@ -5,6 +5,7 @@ import type { BlobStore } from '../contracts.ts';
 import { isFinished } from '../jobs/job.ts';
 import type { Job } from '../jobs/job.ts';
 import { outputPath } from '../jobs/job-view.ts';
+import { PLAYLIST_TYPE } from '../operations/video/hls/playlists.ts';
 import { Problem } from '../problems.ts';
 
 export interface Located {
@@ -19,7 +20,7 @@ export interface Located {
 
 /** Files that clients are not told of one by one: segments and what belongs to them. */
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  '.m3u8': 'application/vnd.apple.mpegurl',
+  '.m3u8': PLAYLIST_TYPE,
   '.mpd': 'application/dash+xml',
   '.m4s': 'video/iso.segment',
   '.mp4': 'video/mp4',

@@ -11,7 +11,6 @@ import { UPLOAD_VERSION, uploadId } from '../jobs/uploads.ts';
 import type { Uploads } from '../jobs/uploads.ts';
 import { matchesETag } from '../lib/byte-range.ts';
 import { isFresh, renditionTag, variantMark } from '../lib/cache-key.ts';
-import { decisionsHeader } from '../lib/decisions-header.ts';
 import { RecentMap } from '../lib/recent-map.ts';
 import { isSignedBy, parseSignedPath, UNSIGNED } from '../lib/signed-url.ts';
 import type { UrlKey } from '../lib/signed-url.ts';
@@ -20,6 +19,7 @@ import type { AcceptedFormats } from '../operations/negotiation.ts';
 import { Problem } from '../problems.ts';
 import { readWish } from './image-wish.ts';
 import type { ImageWish } from './image-wish.ts';
+import { describeRendition } from './rendition-headers.ts';
 import { renditionWork } from './rendition-work.ts';
 
 export interface SignedImageOptions {
@@ -117,16 +117,10 @@ export const signedImageRoutes: FastifyPluginAsyncZod<SignedImageOptions> = asyn
   }
 
   function sendHead(reply: FastifyReply, { facts, bytes }: CacheEntry, status: string): FastifyReply {
-    if (facts.decisions.length > 0)
-      void reply.header('mediamill-decisions', decisionsHeader(facts.decisions));
-    if (facts.fits !== undefined)
-      void reply.header('mediamill-max-bytes', facts.fits ? 'reached' : 'unreachable');
-    return reply
-      .header('content-type', facts.mediaType)
+    return describeRendition(reply, facts)
       .header('content-length', bytes)
       .header('content-security-policy', "default-src 'none'; sandbox")
       .header('cross-origin-resource-policy', 'cross-origin')
-      .header('mediamill-size', `${facts.width}x${facts.height}`)
       .header('cache-status', `mediamill; ${status}`);
   }
 

@@ -6,6 +6,7 @@ import type { BlobStore } from '../contracts.ts';
 import type { SourceReader } from '../engine-contracts.ts';
 import { UPLOAD_PREFIX, uploadId, uploadKey, UPLOAD_VERSION } from '../jobs/uploads.ts';
 import type { SafeFetch } from '../lib/safe-fetch.ts';
+import { readOwn } from '../lib/own-bytes.ts';
 import { Problem } from '../problems.ts';
 
 export interface SourceReaderOptions {
@@ -45,13 +46,7 @@ async function readWhole(path: string, maxBytes: number): Promise<Uint8Array<Arr
         `The source has ${size} bytes; images may have at most ${maxBytes}.`,
       );
     }
-    const bytes = new Uint8Array(size);
-    for (let at = 0; at < size; ) {
-      const { bytesRead } = await file.read(bytes, at, size - at, at);
-      if (bytesRead === 0) throw new Problem('internal_error', 'The stored source is shorter than it was.');
-      at += bytesRead;
-    }
-    return bytes;
+    return await readOwn(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw unknownUpload(error);
     throw error;

@@ -2,7 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import type { Measure } from '../analyse.ts';
-import { fileUrl, inputOptions } from '../ffmpeg-input.ts';
+import { wholeInput } from '../ffmpeg-input.ts';
 
 /** Bytes of a file that is read to its end: some seconds from a disk. */
 const WHOLE_UP_TO = 2 * 1024 ** 3;
@@ -10,14 +10,12 @@ const WHOLE_UP_TO = 2 * 1024 ** 3;
 const BEGINNING = 60;
 
 export const measureKeyframes: Measure<'keyframes'> = async ({ video }, { tools, place, signal }) => {
-  const { path, mediaType } = place.source;
-  const { size } = await stat(path);
+  const { size } = await stat(place.source.path);
   const args = [
     ...'-hide_banner -loglevel level+error -of csv=p=0'.split(' '),
     ...['-select_streams', `${video}`, '-show_entries', 'packet=pts_time,flags'],
     ...(size > WHOLE_UP_TO ? ['-read_intervals', `%+${BEGINNING}`] : []),
-    ...inputOptions(mediaType, place.maxPixels),
-    ...['-i', fileUrl(path)],
+    ...wholeInput(place.source, place.maxPixels),
   ];
   const gaps = new KeyframeGaps();
   const end = await tools.ffprobeLines(args, signal, (line) => gaps.add(line));

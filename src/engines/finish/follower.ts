@@ -5,14 +5,11 @@ import { join } from 'node:path';
 import type { MadeFile } from '../../engine-contracts.ts';
 import type { OutputPart, Size } from '../../operations/video-operation.ts';
 import type { CheckedPiece } from '../check-piece.ts';
-import type { FfmpegTools } from '../ffmpeg-tools.ts';
 
 export interface FinishContext {
   readonly part: OutputPart;
   /** Absolute path of the output's files. */
   readonly folder: string;
-  readonly tools: FfmpegTools;
-  readonly maxPixels: number;
   readonly signal: AbortSignal;
   /** Hands a file over before the output is finished; it is gone from the folder afterwards. A later one of that name replaces it. */
   readonly publish: (file: MadeFile & { readonly path: string }) => Promise<void>;

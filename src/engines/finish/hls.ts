@@ -8,7 +8,7 @@ import type { Segment } from '../../lib/mp4/fragments.ts';
 import type { Track } from '../../lib/mp4/init.ts';
 import type { Finish } from '../../operations/video/finish.ts';
 import { parsePlaylist } from '../../operations/video/hls/parse-playlist.ts';
-import { mediaPlaylist } from '../../operations/video/hls/playlists.ts';
+import { MASTER_FILE, mediaPlaylist, PLAYLIST_TYPE } from '../../operations/video/hls/playlists.ts';
 import type { PlaylistKind } from '../../operations/video/hls/playlists.ts';
 import { hlsDocuments } from '../../operations/video/hls/documents.ts';
 import type { HlsFinish, Rendition } from '../../operations/video/hls/documents.ts';
@@ -16,8 +16,6 @@ import type { Piece } from '../../operations/video-operation.ts';
 import { textFile } from './follower.ts';
 import type { FinishContext, Finished, Follower } from './follower.ts';
 import { broken, lengthVerdict } from '../verify.ts';
-
-const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 
 /** Seconds. */
 const MOST_LATE = 0.04;
@@ -104,7 +102,7 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
     live = true;
     // Its rates are those that were asked for; the final one has those that came.
     const { master } = hlsDocuments(finish, all.map(renditionOf), 'event');
-    await hand(await textFile(context, 'master.m3u8', PLAYLIST_TYPE, master));
+    await hand(await textFile(context, MASTER_FILE, PLAYLIST_TYPE, master));
   };
 
   return {
@@ -145,7 +143,7 @@ export function followHls(finish: Finish & { readonly type: 'hls' }, context: Fi
       }
       const [best] = all;
       const size = best === undefined ? null : sizeOf(best);
-      const master = await hand(await textFile(context, 'master.m3u8', PLAYLIST_TYPE, documents.master));
+      const master = await hand(await textFile(context, MASTER_FILE, PLAYLIST_TYPE, documents.master));
       return {
         files: [{ ...master, ...size }, ...playlists, ...texts],
         size:

@@ -8,7 +8,7 @@ import { NO_FINDINGS } from './analysis.ts';
 import { aac, opus, pictureOptions } from './encoders.ts';
 import { maxBytes } from './expectations.ts';
 import { integer } from './fields.ts';
-import { frameDecisions, interlacingQuestion } from './frames.ts';
+import { frameDecisions, frameQuestions } from './frames.ts';
 import { fitInto, shownSize } from './geometry.ts';
 import { joinGraph, joint, rateOf } from './join.ts';
 import type { Clip } from './join.ts';
@@ -75,10 +75,7 @@ export const concat: VideoOperation<typeof params> = {
     },
   ],
   assets: (asked) => [...new Set(asked.with)],
-  analyses(_asked, { video }) {
-    const interlacing = video === null ? null : interlacingQuestion(video);
-    return interlacing === null ? [] : [interlacing];
-  },
+  analyses: (_, source) => frameQuestions(source),
   plan,
 };
 

@@ -89,7 +89,7 @@ const MAYBE_INTERLACED = new Set([
 const MIN_INTERLACED_LINES = 480;
 
 /** What must be found out where the file does not say whether its frames are interlaced. */
-export function interlacingQuestion({
+function interlacingQuestion({
   fieldOrderKnown,
   codec,
   height,
@@ -97,6 +97,12 @@ export function interlacingQuestion({
 }: VideoStream): (Analysis & { kind: 'interlacing' }) | null {
   const open = !fieldOrderKnown && MAYBE_INTERLACED.has(codec) && height >= MIN_INTERLACED_LINES;
   return open ? { kind: 'interlacing', video: index } : null;
+}
+
+/** That question, for `analyses` of an operation that uses the frames. */
+export function frameQuestions({ video }: Pick<Source, 'video'>): readonly Analysis[] {
+  const question = video === null ? null : interlacingQuestion(video);
+  return question === null ? [] : [question];
 }
 
 /** By what the file says, or else by what was found out. */

@@ -1,12 +1,11 @@
 // hls: a ladder for adaptive streaming, in CMAF segments that HLS and DASH share; it can be watched while it is made.
 
 import { Problem } from '../../problems.ts';
-import type { AudioStream } from '../media-probe.ts';
-import type { VideoStream } from '../media-probe.ts';
+import type { AudioStream, VideoStream } from '../media-probe.ts';
 import type { OutputPart, Source, VideoOperation } from '../video-operation.ts';
 import { checkStart, cutDecisions, wholeOf, windowOf } from './cut.ts';
 import { expectedSeconds } from './expectations.ts';
-import { frameDecisions, interlacingQuestion } from './frames.ts';
+import { frameDecisions, frameQuestions } from './frames.ts';
 import { shownSize } from './geometry.ts';
 import { chooseHardware } from './hardware.ts';
 import { keyframesQuestion, mayCopyPicture } from './hls/copying.ts';
@@ -38,7 +37,7 @@ export const hls: VideoOperation<typeof hlsParams> = {
     // Several rungs are encoded whatever the answer.
     const { rungs } = ladderFor(ladderWish(asked, video, rate));
     const keyframes = rungs.length === 1 ? keyframesQuestion(asked, video) : null;
-    return [interlacingQuestion(video), keyframes].filter((question) => question !== null);
+    return [...frameQuestions(source), ...(keyframes === null ? [] : [keyframes])];
   },
   plan,
 };

@@ -16,7 +16,7 @@ import type {
 import { pictureOptions } from './encoders.ts';
 import { expectedSeconds } from './expectations.ts';
 import { integer, number } from './fields.ts';
-import { colourOptions, frameDecisions, interlacingQuestion, toFrames } from './frames.ts';
+import { colourOptions, frameDecisions, frameQuestions, toFrames } from './frames.ts';
 import { fitInto, shownSize } from './geometry.ts';
 import { seekFor } from './seeking.ts';
 
@@ -67,10 +67,7 @@ export const preview: VideoOperation<typeof params> = {
       params: { type: 'preview', moments: 3, secondsEach: 1.5, width: 240, format: 'gif', loop: false },
     },
   ],
-  analyses(_, { video }) {
-    const question = video === null ? null : interlacingQuestion(video);
-    return question === null ? [] : [question];
-  },
+  analyses: (_, source) => frameQuestions(source),
   plan,
 };
 

@@ -6,7 +6,7 @@ import type { VideoStream } from '../media-probe.ts';
 import type { OutputPart, Size, Source, VideoOperation } from '../video-operation.ts';
 import { expectedSeconds } from './expectations.ts';
 import { integer, MAX_PIXELS, number } from './fields.ts';
-import { frameDecisions, interlacingQuestion } from './frames.ts';
+import { frameDecisions, frameQuestions } from './frames.ts';
 import { fitInto, shownSize } from './geometry.ts';
 import { stillQuality, STILL_FORMATS } from './still-formats.ts';
 
@@ -49,9 +49,8 @@ export const storyboard: VideoOperation<typeof params> = {
   analyses(asked, source) {
     const { video } = source;
     if (video === null) return [];
-    const interlacing = interlacingQuestion(video);
     return [
-      ...(interlacing === null ? [] : [interlacing]),
+      ...frameQuestions(source),
       // Below a second they are never dense enough.
       ...(stepOf(asked, lengthOf(source, video)).seconds < 1
         ? []

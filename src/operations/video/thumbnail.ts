@@ -6,7 +6,7 @@ import type { VideoStream } from '../media-probe.ts';
 import type { OutputPart, Piece, Size, Source, VideoOperation } from '../video-operation.ts';
 import type { Analysis } from './analysis.ts';
 import { box, checkBox, integer, MAX_SECONDS, number } from './fields.ts';
-import { boxing, frameDecisions, interlacingQuestion, toFrames } from './frames.ts';
+import { boxing, frameDecisions, frameQuestions, toFrames } from './frames.ts';
 import type { Fitted } from './geometry.ts';
 import { stillQuality, STILL_FORMATS } from './still-formats.ts';
 import { fitTurned, turnFields, turning } from './turning.ts';
@@ -60,10 +60,8 @@ export const thumbnail: VideoOperation<typeof params> = {
     { shows: 'ten of them, spread evenly', params: { type: 'thumbnail', count: 10, width: 320 } },
   ],
   analyses(asked, source) {
-    const { video } = source;
-    const interlacing = video === null ? null : interlacingQuestion(video);
     const best = asked.at === 'best' ? bestQuestion(source) : null;
-    return [interlacing, best].filter((question) => question !== null);
+    return [...frameQuestions(source), ...(best === null ? [] : [best])];
   },
   plan,
 };

@@ -5,7 +5,7 @@ import type { VideoStream } from '../media-probe.ts';
 import type { OutputPart, Source, VideoOperation } from '../video-operation.ts';
 import { checkStart, cutDecisions, wholeOf } from './cut.ts';
 import { expectedSeconds, maxBytes } from './expectations.ts';
-import { interlacingQuestion } from './frames.ts';
+import { frameQuestions } from './frames.ts';
 import { picturePart, pictureTask, qualityAnalysis } from './picture.ts';
 import { soundParts } from './sound.ts';
 import { keptSubtitles } from './subtitles.ts';
@@ -61,8 +61,7 @@ export const transcode: VideoOperation<typeof transcodeParams> = {
     const { video } = source;
     if (video === null) return [];
     const quality = qualityAnalysis(pictureTask(asked, source, video));
-    const interlacing = interlacingQuestion(video);
-    return [...(interlacing === null ? [] : [interlacing]), ...(quality === null ? [] : [quality])];
+    return [...frameQuestions(source), ...(quality === null ? [] : [quality])];
   },
   plan,
 };

@@ -63,14 +63,9 @@ export function mayCopyPicture(
   // Players of streams look at no matrix of a track.
   if (video.rotation !== 0) return encode('a stream cannot carry its rotation');
   const question = keyframesQuestion(asked, video);
-  const apart = question === null ? undefined : source.findings.get(question)?.longestSeconds;
-  if (apart === undefined || apart === null || apart > MOST_KEYFRAME_SECONDS) {
-    return encode(
-      apart === undefined || apart === null
-        ? 'it is not known how far its keyframes lie apart'
-        : `its keyframes lie up to ${apart.toFixed(1)} s apart`,
-    );
-  }
+  const apart = (question && source.findings.get(question)?.longestSeconds) ?? null;
+  if (apart === null) return encode('it is not known how far its keyframes lie apart');
+  if (apart > MOST_KEYFRAME_SECONDS) return encode(`its keyframes lie up to ${apart.toFixed(1)} s apart`);
   return {
     copy: true,
     longestSeconds: asked.segmentSeconds + apart,

@@ -9,7 +9,7 @@ import { trackNames } from './languages.ts';
 import { manifest } from './manifest.ts';
 import { masterPlaylist } from './master-playlist.ts';
 import type { AudioRendition, Variant } from './master-playlist.ts';
-import { iframePlaylist, mediaPlaylist } from './playlists.ts';
+import { iframePlaylist, mediaPlaylist, PLAYLIST_TYPE } from './playlists.ts';
 import type { PlaylistKind } from './playlists.ts';
 
 export type HlsFinish = Finish & { readonly type: 'hls' };
@@ -31,8 +31,6 @@ export interface HlsDocuments {
   /** Only of what is complete. */
   readonly others: readonly { readonly file: string; readonly mediaType: string; readonly text: string }[];
 }
-
-const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 
 /** `event`: written while most is still to come, so rates are those that the encoder was told. */
 export function hlsDocuments(

@@ -12,6 +12,7 @@ import type { Hardware } from '../hardware.ts';
 import type { EvenRate } from './even-rate.ts';
 import type { Rung } from './ladder.ts';
 import type { HlsParams } from './params.ts';
+import { PLAYLIST_TYPE } from './playlists.ts';
 
 export interface Place {
   readonly asked: HlsParams;
@@ -46,7 +47,7 @@ export function picturePiece(place: Place, rung: Rung): Piece {
   const encoding = encodingOf(place, rung);
   return {
     file: `${rung.name}.index.m3u8`,
-    mediaType: 'application/vnd.apple.mpegurl',
+    mediaType: PLAYLIST_TYPE,
     streams: [
       copy
         ? { kind: 'video', source: video.index, options: copyOptions(asked.codec), filters: [] }
@@ -86,7 +87,7 @@ export function soundPiece(
   const { options } = aac(audio);
   return {
     file: `${name}.index.m3u8`,
-    mediaType: 'application/vnd.apple.mpegurl',
+    mediaType: PLAYLIST_TYPE,
     streams: [
       {
         kind: 'audio',

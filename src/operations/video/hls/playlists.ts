@@ -2,6 +2,12 @@
 
 import { plainName, quoted, secondsOf, tagOf, wholeNumber } from './tags.ts';
 
+/** Media type of every playlist (RFC 8216, 10). */
+export const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
+
+/** What a player begins with: written once all that it names is there. */
+export const MASTER_FILE = 'master.m3u8';
+
 /** `event`: more will be added at the end. `vod`: it is complete. */
 export type PlaylistKind = 'event' | 'vod';
 
