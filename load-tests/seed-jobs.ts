@@ -2,11 +2,12 @@
 
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { advance, newJob } from '../src/jobs/job.ts';
+import { advance, DEFAULT_TENANT, newJob } from '../src/jobs/job.ts';
 import type { Job, OutputResult } from '../src/jobs/job.ts';
 import { recipeSchema } from '../src/jobs/recipe.ts';
 import { newId } from '../src/lib/id.ts';
-import { openConnection } from '../src/queues/sqlite-connection.ts';
+import { QUEUE_MIGRATIONS } from '../src/queues/sqlite-schema.ts';
+import { openConnection } from '../src/sqlite/connection.ts';
 
 const POLICY = { maxAttempts: 3, ttlSeconds: 86_400 };
 const DAY_MS = 86_400_000;
@@ -30,7 +31,7 @@ export async function seedJobs(
   sample: number,
   onProgress: (done: number) => void = () => {},
 ): Promise<string[]> {
-  const db = await openConnection(join(dataDir, 'mediamill.sqlite'));
+  const db = await openConnection(join(dataDir, 'mediamill.sqlite'), QUEUE_MIGRATIONS);
   try {
     // Nobody else is there, and after a power cut it is filled again: no journal at all.
     db.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN');
@@ -69,7 +70,7 @@ function finishedJob(createdAt: number): Job {
     height: 1080,
     durationSeconds: 83.42,
   };
-  const queued = newJob({ id, lane: 'video', source, recipe: RECIPE }, createdAt);
+  const queued = newJob({ id, tenant: DEFAULT_TENANT, lane: 'video', source, recipe: RECIPE }, createdAt);
   const running = advance(queued, { type: 'start' }, createdAt + 200, POLICY);
   const result = (file: string, about: Omit<OutputResult, 'key' | 'width' | 'height'>): OutputResult => ({
     ...about,

@@ -6,7 +6,7 @@ import { validatorCompiler } from 'fastify-type-provider-zod';
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Config } from './config.ts';
-import type { BlobStore, JobQueue } from './contracts.ts';
+import type { BlobStore, JobQueue, Records } from './contracts.ts';
 import type { ImageEngine, SourceReader, VideoEngine } from './engine-contracts.ts';
 import type { ImageCache } from './jobs/image-cache.ts';
 import type { FallbackImage } from './jobs/fallback-image.ts';
@@ -14,6 +14,7 @@ import type { Presets } from './jobs/presets.ts';
 import type { Uploads } from './jobs/uploads.ts';
 import { withoutSignature } from './lib/signed-url.ts';
 import type { Logger } from './logger.ts';
+import { auth } from './plugins/auth.ts';
 import { openapi } from './plugins/openapi.ts';
 import { onClientError, onFrameworkError, problemHandler } from './plugins/problem-handler.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -33,6 +34,7 @@ export interface AppDeps {
   readonly config: Config;
   readonly log: Logger;
   readonly queue: JobQueue;
+  readonly records: Records;
   readonly store: BlobStore;
   readonly images: ImageEngine;
   readonly videos: VideoEngine;
@@ -98,6 +100,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   }
 
   await app.register(problemHandler);
+  await app.register(auth);
   await app.register(openapi, { version });
 
   const body = { minBytesPerSecond: config.MIN_UPLOAD_RATE, windowSeconds: config.REQUEST_TIMEOUT_SECONDS };

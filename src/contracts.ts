@@ -11,6 +11,8 @@ export interface Page<T> {
 }
 
 export interface JobFilter {
+  /** Of whom; without it: of everybody. */
+  readonly tenant?: string | undefined;
   readonly status?: JobStatus | undefined;
   /** 1–100. */
   readonly limit: number;
@@ -23,10 +25,14 @@ export interface JobEvent {
   /** Grows by the order of commits; resume from it. */
   readonly sequence: number;
   readonly jobId: string;
+  readonly tenant: string;
+  /** Of an event of type `output`: the output that is finished. */
+  readonly output?: string;
   readonly type:
     | 'queued'
     | 'started'
     | 'progress'
+    | 'output'
     | 'retrying'
     | 'succeeded'
     | 'failed'
@@ -97,7 +103,8 @@ export interface JobQueue {
   cancel(id: string): Promise<Job | undefined>;
   /** Forgets a job (a running one is cancelled first). Returns what was known of it. */
   remove(id: string): Promise<Job | undefined>;
-  counts(): Promise<Record<JobStatus, number>>;
+  /** How many jobs there are; of one tenant if it is named, which costs more the more it has. */
+  counts(tenant?: string): Promise<Record<JobStatus, number>>;
   /** Takes jobs of a lane from now on. `concurrency` bounds the running jobs of the lane on the whole machine. */
   work(lane: Lane, handler: JobHandler, options: { readonly concurrency: number }): void;
   /** All jobs' events after `after` (or from now on), until the signal aborts. */
@@ -108,6 +115,13 @@ export interface JobQueue {
   abandon(owner: string): Promise<void>;
   /** Finished jobs whose time has come, oldest first: at most `limit`. */
   expired(now: number, limit: number): Promise<readonly Job[]>;
+  /**
+   * Jobs that ended before `before` (milliseconds since 1970) and whose end was not acknowledged, oldest first: at most
+   * `limit`. Noted in the very commit that ends a job, so that what is owed for it (webhooks, accounts) survives any crash.
+   */
+  endings(before: number, limit: number): Promise<readonly Job[]>;
+  /** All that is owed for the end of this job is done, or written down elsewhere. Twice is harmless. */
+  acknowledge(id: string): Promise<void>;
   /** Stops taking, waits until `deadline` (milliseconds since 1970), hands the rest back without spending an attempt. Twice is harmless. */
   close(options?: { readonly deadline?: number }): Promise<void>;
 }
@@ -123,6 +137,10 @@ export type Hint =
   | { readonly topic: 'job'; readonly id: string }
   | { readonly topic: 'cancel'; readonly id: string }
   | { readonly topic: 'abandoned'; readonly owner: string }
+  /** Whoever writes to this upload is to stop: somebody else goes on with it. */
+  | { readonly topic: 'upload'; readonly id: string }
+  /** Something is due to be delivered. */
+  | { readonly topic: 'delivery' }
   | { readonly topic: 'quarantine'; readonly fingerprint: string; readonly until: number };
 
 export interface Blob {
@@ -154,6 +172,8 @@ export interface BlobStore {
   ): Promise<Blob>;
   /** Takes over a finished local file of `scratch()`: a rename where that is possible. Durable when it resolves. */
   adopt(key: string, path: string): Promise<Blob>;
+  /** The same bytes under another key, without sending them through this process where that is possible. Rejects with ENOENT. */
+  copy(from: string, to: string): Promise<Blob>;
   stat(key: string): Promise<Blob | undefined>;
   /** Rejects with ENOENT if there is no such blob. */
   read(key: string, range?: ByteRange): Promise<Readable>;
@@ -168,5 +188,58 @@ export interface BlobStore {
   tidy(owner?: string): Promise<void>;
   /** Bytes that can still be stored, where that is known. */
   free(): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+/** A kind of record, which names the type of its values. */
+export interface RecordKind<T> {
+  readonly name: string;
+  /** Never set: it only carries the type. */
+  readonly value?: T;
+}
+
+export interface Stored<T> {
+  readonly id: string;
+  readonly value: T;
+  /** 1 when it was made, one more with each write. */
+  readonly version: number;
+}
+
+/** Where a record is found, beside its id. */
+export interface RecordPlace {
+  /** Whose it is: a tenant, a job. */
+  readonly group: string;
+  /** From when on `due` tells it, in milliseconds since 1970. Null: never. */
+  readonly dueAt?: number | null;
+  /** From when on it is as if it were not there, in milliseconds since 1970. Null: never. */
+  readonly expiresAt?: number | null;
+}
+
+/**
+ * Small documents that all processes share: keys, uploads, deliveries, idempotent answers. What must not happen twice
+ * is decided by compare-and-set: read, decide, `put` with the version that was read.
+ */
+export interface Records {
+  get<T>(kind: RecordKind<T>, id: string): Promise<Stored<T> | undefined>;
+  /**
+   * Writes if the stored version is still `version` (0: there is none), as `version + 1`. False: somebody else was
+   * first, and nothing was written. Durable when it resolves.
+   */
+  put<T>(kind: RecordKind<T>, id: string, value: T, place: RecordPlace, version: number): Promise<boolean>;
+  /** False if it was not there, or not of that version. */
+  delete<T>(kind: RecordKind<T>, id: string, version?: number): Promise<boolean>;
+  /** By id, the greatest first; `after` is the `next` of the page before. */
+  list<T>(
+    kind: RecordKind<T>,
+    filter: {
+      readonly group?: string | undefined;
+      readonly limit: number;
+      readonly after?: string | undefined;
+    },
+  ): Promise<Page<Stored<T>>>;
+  /** Those whose time has come, the longest overdue first: at most `limit`. */
+  due<T>(kind: RecordKind<T>, now: number, limit: number): Promise<readonly Stored<T>[]>;
+  /** Removes those that have expired: at most `limit`. Their number. */
+  prune(now: number, limit: number): Promise<number>;
   close(): Promise<void>;
 }

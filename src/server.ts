@@ -20,6 +20,7 @@ import { drainableHttp } from './lib/drain-http.ts';
 import { createSafeFetch } from './lib/safe-fetch.ts';
 import type { Logger } from './logger.ts';
 import { openSqliteQueue } from './queues/sqlite.ts';
+import { openSqliteRecords } from './registers/sqlite-records.ts';
 import { openDiskStore } from './stores/disk.ts';
 import { openImageCache } from './stores/image-cache.ts';
 import { createSourceReader } from './stores/source-reader.ts';
@@ -112,6 +113,8 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
   // What this FFmpeg can do is asked while the process starts, so that the first job need not.
   await videos.capabilities();
 
+  const records = await openSqliteRecords({ path: join(config.DATA_DIR, 'records.sqlite') });
+  stack.defer(() => records.close());
   const queue = await openSqliteQueue({
     path: join(config.DATA_DIR, 'mediamill.sqlite'),
     owner,
@@ -161,6 +164,7 @@ export async function startServer({ config, log, hints, owner, onOverrun }: Serv
     config,
     log,
     queue,
+    records,
     store,
     images,
     videos,

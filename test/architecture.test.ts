@@ -12,10 +12,16 @@ const files = [...globSync('src/**/*.ts', { cwd: root }), ...globSync('workers/*
 /** From the ground up. A file may import from its own floor and those below. */
 const FLOORS: readonly (readonly RegExp[])[] = [
   [/^src\/problems\.ts$/],
-  [/^src\/config\.ts$/, /^src\/lib\//, /^src\/logger\.ts$/],
-  [/^src\/operations\//, /^src\/jobs\/job\.ts$/, /^src\/jobs\/recipe\.ts$/, /^src\/(engine-)?contracts\.ts$/],
-  [/^src\/jobs\//],
-  [/^src\/queues\//, /^src\/stores\//, /^src\/engines\//, /^workers\//],
+  [/^src\/config\.ts$/, /^src\/lib\//, /^src\/logger\.ts$/, /^src\/sqlite\//],
+  [
+    /^src\/operations\//,
+    /^src\/jobs\/(?:job|output-result)\.ts$/,
+    /^src\/jobs\/recipe\.ts$/,
+    /^src\/(engine-)?contracts\.ts$/,
+  ],
+  // The domain.
+  [/^src\/(?:jobs|access|webhooks|uploads)\//],
+  [/^src\/(?:queues|registers|stores|engines)\//, /^workers\//],
   [/^src\/plugins\//, /^src\/routes\//],
   [/^src\/app\.ts$/],
   [/^src\/server\.ts$/],
@@ -69,8 +75,9 @@ describe('imports', () => {
   });
 
   it('never join two adapters', () => {
-    const adapter = /^src\/(?:queues|stores|engines)\/([a-z0-9]+)/;
-    const room = (file: string): string | undefined => /^src\/(queues|stores|engines)\//.exec(file)?.[1];
+    const adapter = /^src\/(?:queues|registers|stores|engines)\/([a-z0-9]+)/;
+    const room = (file: string): string | undefined =>
+      /^src\/(queues|registers|stores|engines)\//.exec(file)?.[1];
     const joined = imports.filter(
       ({ from, to }) => adapter.test(from) && adapter.test(to) && room(from) !== room(to),
     );
@@ -92,7 +99,7 @@ describe('doors', () => {
     ['sharp', ['workers/']],
     ['libheif-js/libheif-wasm/libheif-bundle.js', ['workers/heic.ts']],
     ['piscina', ['src/engines/image-pool.ts', 'workers/image.ts']],
-    ['sqlite', ['src/queues/']],
+    ['sqlite', ['src/sqlite/', 'src/queues/', 'src/registers/']],
     ['fluent-ffmpeg', ['src/engines/']],
     ['child_process', ['src/engines/']],
     ['cluster', ['src/cluster/', 'src/main.ts']],

@@ -11,6 +11,7 @@ export async function openApiDocument(): Promise<string> {
     config: readConfig({ DATA_DIR: '/unused' }, { cores: 1, memoryBytes: 1 << 30 }),
     log: pino({ level: 'silent' }),
     queue: unused,
+    records: unused,
     store: unused,
     images: unused,
     videos: unused,

@@ -2,7 +2,10 @@
 
 import { Problem } from '../problems.ts';
 import type { ProblemDocument } from '../problems.ts';
+import type { LiveOutput, OutputResult } from './output-result.ts';
 import type { Recipe } from './recipe.ts';
+
+export type { LiveOutput, OutputFile, OutputResult } from './output-result.ts';
 
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
@@ -28,44 +31,16 @@ export interface JobSource {
   readonly durationSeconds: number | null;
 }
 
-/** One finished output. `key` is where its bytes are in the store. */
-export interface OutputResult {
-  /** Of an output that is several files: those that clients are told of. */
-  readonly files?: readonly OutputFile[];
-  /** Where all its files are in the store, segments too: a key that ends with `/`. Then `main` is the one to begin with. */
-  readonly folder?: string;
-  readonly main?: string;
-  readonly mediaType: string;
-  readonly bytes: number;
-  readonly width: number | null;
-  readonly height: number | null;
-  readonly durationSeconds: number | null;
-  readonly decisions: readonly string[];
-  readonly key: string;
-}
-
-/** One of several files of an output. */
-export interface OutputFile {
-  /** Its name within the output, such as `320.webp`. */
-  readonly file: string;
-  readonly mediaType: string;
-  readonly bytes: number;
-  /** Pixels. */
-  readonly width: number | null;
-  readonly height: number | null;
-  readonly key: string;
-}
-
-/** An output whose first files can be fetched while the rest is being made. */
-export interface LiveOutput {
-  /** As in OutputResult. */
-  readonly folder: string;
-  readonly main: string;
-  readonly mediaType: string;
+/** Whom to tell when a job has ended, beside the tenant's own endpoints. */
+export interface JobWebhook {
+  /** https. */
+  readonly url: string;
 }
 
 export interface Job {
   readonly id: string;
+  /** Whose it is. Nobody else may see it. */
+  readonly tenant: string;
   readonly lane: Lane;
   readonly status: JobStatus;
   /** Grows with every change that a watcher would want to see. */
@@ -88,6 +63,11 @@ export interface Job {
   readonly source: JobSource;
   readonly recipe: Recipe;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly webhook: JobWebhook | null;
+  /** W3C `traceparent` of the request that made it. */
+  readonly trace: string | null;
+  /** Outputs of the running attempt that are finished, before the job is: published, but gone if the attempt fails. */
+  readonly ready?: Readonly<Record<string, OutputResult>>;
   /** Of the running attempt. */
   readonly live?: Readonly<Record<string, LiveOutput>>;
   /** Present once published. */
@@ -99,13 +79,20 @@ export interface Job {
 
 export interface NewJob {
   readonly id: string;
+  readonly tenant: string;
   readonly lane: Lane;
   readonly source: JobSource;
   readonly recipe: Recipe;
   readonly priority?: number;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly webhook?: JobWebhook;
+  readonly trace?: string;
+  /** Unique among all jobs that are kept: whoever makes it up puts the tenant into it. */
   readonly idempotencyKey?: string;
 }
+
+/** Where everything belongs that nobody has named a tenant for. */
+export const DEFAULT_TENANT = 'default';
 
 export interface ProgressUpdate {
   readonly progress?: number;
@@ -113,6 +100,8 @@ export interface ProgressUpdate {
   readonly etaSeconds?: number | null;
   /** Outputs that can be watched from now on. */
   readonly live?: Readonly<Record<string, LiveOutput>>;
+  /** Outputs that are finished from now on. */
+  readonly ready?: Readonly<Record<string, OutputResult>>;
   readonly source?: Partial<Pick<JobSource, 'mediaType' | 'width' | 'height' | 'durationSeconds'>>;
 }
 
@@ -140,6 +129,7 @@ export type JobAction =
 export function newJob(job: NewJob, now: number): Job {
   return {
     id: job.id,
+    tenant: job.tenant,
     lane: job.lane,
     status: 'queued',
     revision: 1,
@@ -156,7 +146,10 @@ export function newJob(job: NewJob, now: number): Job {
     source: job.source,
     recipe: job.recipe,
     metadata: job.metadata ?? {},
+    webhook: job.webhook ?? null,
+    trace: job.trace ?? null,
     live: {},
+    ready: {},
     results: {},
     problem: null,
     warnings: [],
@@ -240,12 +233,22 @@ function applyProgress(job: Job, update: ProgressUpdate): Job {
     speed: update.speed === undefined ? job.speed : update.speed,
     etaSeconds: update.etaSeconds === undefined ? job.etaSeconds : update.etaSeconds,
     live: { ...job.live, ...update.live },
+    ready: { ...job.ready, ...update.ready },
     source: update.source === undefined ? job.source : { ...job.source, ...update.source },
   };
 }
 
 function requeue(job: Job): Job {
-  return { ...job, status: 'queued', phase: 'waiting', progress: 0, speed: null, etaSeconds: null, live: {} };
+  return {
+    ...job,
+    status: 'queued',
+    phase: 'waiting',
+    progress: 0,
+    speed: null,
+    etaSeconds: null,
+    live: {},
+    ready: {},
+  };
 }
 
 function finish(job: Job, status: JobStatus, now: number, policy: JobPolicy): Job {
@@ -256,6 +259,7 @@ function finish(job: Job, status: JobStatus, now: number, policy: JobPolicy): Jo
     speed: null,
     etaSeconds: null,
     live: {},
+    ready: {},
     finishedAt: now,
     expiresAt: now + policy.ttlSeconds * 1000,
   };

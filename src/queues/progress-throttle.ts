@@ -60,7 +60,7 @@ export class ProgressThrottle {
 
 /** The newer word counts; NaN and infinity, which JSON would turn into null, say nothing. */
 function merge(earlier: ProgressUpdate | undefined, later: ProgressUpdate): ProgressUpdate {
-  const { progress, speed, etaSeconds, source, live } = later;
+  const { progress, speed, etaSeconds, source, live, ready } = later;
   return {
     ...earlier,
     ...(progress !== undefined && Number.isFinite(progress) && { progress }),
@@ -68,6 +68,7 @@ function merge(earlier: ProgressUpdate | undefined, later: ProgressUpdate): Prog
     ...(etaSeconds !== undefined && { etaSeconds: finite(etaSeconds) }),
     ...(source !== undefined && { source: { ...earlier?.source, ...source } }),
     ...(live !== undefined && { live: { ...earlier?.live, ...live } }),
+    ...(ready !== undefined && { ready: { ...earlier?.ready, ...ready } }),
   };
 }
 

@@ -1,7 +1,7 @@
 // What happens to jobs in the embedded queue: read, advance, write. Each method runs inside one transaction of the writer.
 
 import type { JobEvent } from '../contracts.ts';
-import { advance, newJob } from '../jobs/job.ts';
+import { advance, isFinished, newJob } from '../jobs/job.ts';
 import type { Job, JobAction, JobPolicy, Lane, NewJob, ProgressUpdate } from '../jobs/job.ts';
 import { Problem } from '../problems.ts';
 import type { Lease, SqliteRows } from './sqlite-rows.ts';
@@ -52,7 +52,7 @@ export class SqliteLedger {
     const now = this.#options.now();
     const job = newJob(asked, now);
     this.#rows.insert(job, asked.idempotencyKey);
-    this.#rows.append(job.id, 'queued', now);
+    this.#rows.append(job, 'queued', now);
     return { job, added: true };
   }
 
@@ -69,7 +69,7 @@ export class SqliteLedger {
     const after = advance(before, { type: 'cancel' }, now(), policy);
     const over = before.status === 'queued' || this.#rows.isExpired(id, now());
     this.#rows.delete(id);
-    this.#rows.append(id, 'removed', now());
+    this.#rows.append(before, 'removed', now());
     return { before, after, over };
   }
 
@@ -160,7 +160,12 @@ export class SqliteLedger {
 
   #write(before: Job, after: Job, at: number, notBefore: number): number {
     this.#rows.update(before, after, notBefore);
-    return this.#rows.append(after.id, eventOf(before, after), at);
+    for (const output of Object.keys(after.ready ?? {})) {
+      if (before.ready?.[output] === undefined) this.#rows.append(after, 'output', at, output);
+    }
+    const sequence = this.#rows.append(after, eventOf(before, after), at);
+    if (isFinished(after)) this.#rows.noteEnding(sequence, after.id, at);
+    return sequence;
   }
 
   #leaseEnd(): number {

@@ -26,11 +26,15 @@ const JOBS = {
     ORDER BY priority DESC, id LIMIT 1`,
   page: 'SELECT document FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?',
   pageOf: 'SELECT document FROM jobs WHERE status = ? AND id < ? ORDER BY id DESC LIMIT ?',
+  tenantPage: 'SELECT document FROM jobs WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?',
+  tenantPageOf:
+    'SELECT document FROM jobs WHERE tenant = ? AND status = ? AND id < ? ORDER BY id DESC LIMIT ?',
+  tenantCounts: 'SELECT status, count(*) AS jobs FROM jobs WHERE tenant = ? GROUP BY status',
   expired: 'SELECT document FROM jobs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
   counts: 'SELECT status, jobs FROM counts',
   count: 'SELECT jobs FROM counts WHERE status = ?',
-  insert: `INSERT INTO jobs (id, revision, lane, status, priority, not_before, idempotency_key, document)
-    VALUES (?, ?, ?, ?, ?, 0, ?, ?)`,
+  insert: `INSERT INTO jobs (id, tenant, revision, lane, status, priority, not_before, idempotency_key, document)
+    VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)`,
   move: `UPDATE jobs SET revision = ?, lane = ?, status = ?, not_before = ?, expires_at = ?, document = ?
     WHERE id = ?`,
   // Names no indexed column, so no index is touched.
@@ -50,10 +54,18 @@ const LEASES = {
 } as const;
 
 const EVENTS = {
-  append: 'INSERT INTO events (job_id, type, at) VALUES (?, ?, ?)',
+  append: 'INSERT INTO events (job_id, tenant, type, output, at) VALUES (?, ?, ?, ?, ?)',
   prune: 'DELETE FROM events WHERE sequence <= ?',
-  after: 'SELECT sequence, job_id, type, at FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?',
+  after:
+    'SELECT sequence, job_id, tenant, type, output, at FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?',
   newest: "SELECT seq FROM sqlite_sequence WHERE name = 'events'",
+} as const;
+
+const ENDINGS = {
+  note: 'INSERT INTO endings (sequence, job_id, at) VALUES (?, ?, ?)',
+  before:
+    'SELECT document FROM endings JOIN jobs ON jobs.id = endings.job_id WHERE at < ? ORDER BY at LIMIT ?',
+  forget: 'DELETE FROM endings WHERE job_id = ?',
 } as const;
 
 /** All statements, for the test that holds their query plans. */
@@ -61,6 +73,7 @@ export const STATEMENTS = {
   ...prefixed('jobs', JOBS),
   ...prefixed('leases', LEASES),
   ...prefixed('events', EVENTS),
+  ...prefixed('endings', ENDINGS),
 };
 
 type Prepared<T> = { readonly [K in keyof T]: StatementSync };
@@ -70,6 +83,7 @@ export class SqliteRows {
   readonly #jobs: Prepared<typeof JOBS>;
   readonly #leases: Prepared<typeof LEASES>;
   readonly #events: Prepared<typeof EVENTS>;
+  readonly #endings: Prepared<typeof ENDINGS>;
   readonly #dataVersion: StatementSync;
   readonly #cache = new Map<string, Job>();
 
@@ -77,6 +91,7 @@ export class SqliteRows {
     this.#jobs = prepareAll(db, JOBS);
     this.#leases = prepareAll(db, LEASES);
     this.#events = prepareAll(db, EVENTS);
+    this.#endings = prepareAll(db, ENDINGS);
     this.#dataVersion = db.prepare('PRAGMA data_version');
   }
 
@@ -112,19 +127,28 @@ export class SqliteRows {
 
   /** Newest first, those with an id before `before`. */
   page(filter: JobFilter, before: string, limit: number): Job[] {
-    const rows =
-      filter.status === undefined
-        ? this.#jobs.page.all(before, limit)
-        : this.#jobs.pageOf.all(filter.status, before, limit);
-    return parseAll(rows);
+    const { tenant, status } = filter;
+    if (tenant === undefined) {
+      return parseAll(
+        status === undefined
+          ? this.#jobs.page.all(before, limit)
+          : this.#jobs.pageOf.all(status, before, limit),
+      );
+    }
+    return parseAll(
+      status === undefined
+        ? this.#jobs.tenantPage.all(tenant, before, limit)
+        : this.#jobs.tenantPageOf.all(tenant, status, before, limit),
+    );
   }
 
   expired(now: number, limit: number): Job[] {
     return parseAll(this.#jobs.expired.all(now, limit));
   }
 
-  counts(): Record<JobStatus, number> {
-    const rows = new Map(this.#jobs.counts.all().map((row) => [row['status'], Number(row['jobs'])]));
+  counts(tenant?: string): Record<JobStatus, number> {
+    const counted = tenant === undefined ? this.#jobs.counts.all() : this.#jobs.tenantCounts.all(tenant);
+    const rows = new Map(counted.map((row) => [row['status'], Number(row['jobs'])]));
     return Object.fromEntries(JOB_STATUSES.map((status) => [status, rows.get(status) ?? 0])) as Record<
       JobStatus,
       number
@@ -139,6 +163,7 @@ export class SqliteRows {
     const document = JSON.stringify(job);
     this.#jobs.insert.run(
       job.id,
+      job.tenant,
       job.revision,
       job.lane,
       job.status,
@@ -163,6 +188,7 @@ export class SqliteRows {
     this.#cache.delete(id);
     this.#jobs.delete.run(id);
     this.#leases.release.run(id);
+    this.#endings.forget.run(id);
   }
 
   grant(job: Job, token: number, owner: string, until: number): void {
@@ -201,8 +227,13 @@ export class SqliteRows {
   }
 
   /** Returns the event's sequence. */
-  append(jobId: string, type: JobEvent['type'], at: number): number {
-    const sequence = Number(this.#events.append.run(jobId, type, at).lastInsertRowid);
+  append(
+    { id, tenant }: Pick<Job, 'id' | 'tenant'>,
+    type: JobEvent['type'],
+    at: number,
+    output?: string,
+  ): number {
+    const sequence = Number(this.#events.append.run(id, tenant, type, output ?? null, at).lastInsertRowid);
     if (sequence % PRUNE_EVERY === 0) this.#events.prune.run(sequence - KEPT_EVENTS);
     return sequence;
   }
@@ -211,6 +242,8 @@ export class SqliteRows {
     return this.#events.after.all(sequence, limit).map((row) => ({
       sequence: row['sequence'] as number,
       jobId: row['job_id'] as string,
+      tenant: row['tenant'] as string,
+      ...(row['output'] !== null && { output: row['output'] as string }),
       type: row['type'] as JobEvent['type'],
       at: row['at'] as number,
     }));
@@ -219,6 +252,19 @@ export class SqliteRows {
   /** The sequence of the newest event ever, 0 before the first. */
   newestEvent(): number {
     return Number(this.#events.newest.get()?.['seq'] ?? 0);
+  }
+
+  /** Notes that a job has ended; `sequence` is that of the event. */
+  noteEnding(sequence: number, jobId: string, at: number): void {
+    this.#endings.note.run(sequence, jobId, at);
+  }
+
+  endings(before: number, limit: number): Job[] {
+    return parseAll(this.#endings.before.all(before, limit));
+  }
+
+  forgetEnding(jobId: string): void {
+    this.#endings.forget.run(jobId);
   }
 
   /** Differs from the last answer if another connection has committed since. Does not see our own commits. */

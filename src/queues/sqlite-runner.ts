@@ -10,7 +10,7 @@ import type { Attempt } from './attempt.ts';
 import { Chores, within } from './chores.ts';
 import { ProgressThrottle } from './progress-throttle.ts';
 import type { Claim, SqliteLedger } from './sqlite-ledger.ts';
-import type { SqliteWriter } from './sqlite-writer.ts';
+import type { SqliteWriter } from '../sqlite/writer.ts';
 
 /** What the queue reports to people; pino fits. */
 export interface QueueLog {

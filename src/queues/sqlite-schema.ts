@@ -1,12 +1,9 @@
-// The tables of the embedded queue, as a list of migrations on PRAGMA user_version.
+// The tables of the embedded queue.
 
-import type { DatabaseSync } from 'node:sqlite';
+import type { Migrations } from '../sqlite/migrate.ts';
 
-/**
- * Each entry brings the file from version n to n + 1. Never edit one that was released: append.
- * ANALYZE is never run: without statistics the planner's choices are the same on every machine, and tests hold them.
- */
-const MIGRATIONS: readonly string[] = [
+/** ANALYZE is never run: without statistics the planner's choices are the same on every machine, and tests hold them. */
+export const QUEUE_MIGRATIONS: Migrations = [
   `
   -- The whole job is one JSON document, so that a poll is one look-up; the other columns only find it.
   CREATE TABLE jobs (
@@ -58,32 +55,16 @@ const MIGRATIONS: readonly string[] = [
     UPDATE counts SET jobs = jobs + 1 WHERE status = NEW.status;
   END;
   `,
+  `
+  ALTER TABLE jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT 'default';
+  CREATE INDEX jobs_by_tenant ON jobs (tenant, id);
+  CREATE INDEX jobs_by_tenant_status ON jobs (tenant, status, id);
+  ALTER TABLE events ADD COLUMN tenant TEXT NOT NULL DEFAULT 'default';
+  ALTER TABLE events ADD COLUMN output TEXT;
+  UPDATE jobs SET document = json_set(document, '$.tenant', 'default', '$.webhook', NULL, '$.trace', NULL);
+  -- One row for each job that ended and whose end was not worked off yet.
+  CREATE TABLE endings (sequence INTEGER PRIMARY KEY NOT NULL, job_id TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+  CREATE INDEX endings_by_time ON endings (at);
+  CREATE INDEX endings_by_job ON endings (job_id);
+  `,
 ];
-
-/**
- * Brings the file to the newest version, in one transaction: a process that dies in the middle leaves the old one.
- * Throws where the file was written by a newer Mediamill, and SQLITE_BUSY where another process migrates it now.
- */
-export function migrate(db: DatabaseSync): void {
-  if (version(db) === MIGRATIONS.length) return;
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    // Read again under the lock: the process that held it may have done the work.
-    const from = version(db);
-    if (from > MIGRATIONS.length) {
-      throw new Error(
-        `The job database is of version ${from}, this program knows up to ${MIGRATIONS.length}. It was written by a newer Mediamill: start that one, or name another DATA_DIR.`,
-      );
-    }
-    for (const migration of MIGRATIONS.slice(from)) db.exec(migration);
-    db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
-    db.exec('COMMIT');
-  } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK');
-    throw error;
-  }
-}
-
-function version(db: DatabaseSync): number {
-  return Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
-}

@@ -6,13 +6,14 @@ import { isFinished } from '../jobs/job.ts';
 import type { Job, JobPolicy, JobStatus, Lane, NewJob } from '../jobs/job.ts';
 import { isId } from '../lib/id.ts';
 import { Problem } from '../problems.ts';
-import { openConnection, isBusy, patiently } from './sqlite-connection.ts';
+import { openConnection, isBusy, patiently } from '../sqlite/connection.ts';
+import { SqliteWriter } from '../sqlite/writer.ts';
 import { EventFeed } from './sqlite-feed.ts';
 import { SqliteLedger } from './sqlite-ledger.ts';
 import { SqliteRows } from './sqlite-rows.ts';
 import { SqliteRunner } from './sqlite-runner.ts';
 import type { QueueLog } from './sqlite-runner.ts';
-import { SqliteWriter } from './sqlite-writer.ts';
+import { QUEUE_MIGRATIONS } from './sqlite-schema.ts';
 
 export interface SqliteQueueOptions {
   /** Of the database; its folder is made. */
@@ -40,7 +41,7 @@ const END_OF_IDS = '\u{10ffff}';
 
 /** Opens the queue. Rejects where the file cannot be opened, or was written by a newer version. */
 export async function openSqliteQueue(options: SqliteQueueOptions): Promise<JobQueue> {
-  return new SqliteQueue(await openConnection(options.path), options);
+  return new SqliteQueue(await openConnection(options.path, QUEUE_MIGRATIONS), options);
 }
 
 class SqliteQueue implements JobQueue {
@@ -126,8 +127,8 @@ class SqliteQueue implements JobQueue {
     return after;
   }
 
-  async counts(): Promise<Record<JobStatus, number>> {
-    return this.#read(() => this.#rows.counts());
+  async counts(tenant?: string): Promise<Record<JobStatus, number>> {
+    return this.#read(() => this.#rows.counts(tenant));
   }
 
   work(lane: Lane, handler: JobHandler, { concurrency }: { readonly concurrency: number }): void {
@@ -170,6 +171,14 @@ class SqliteQueue implements JobQueue {
 
   async expired(now: number, limit: number): Promise<readonly Job[]> {
     return this.#read(() => this.#rows.expired(now, limit));
+  }
+
+  async endings(before: number, limit: number): Promise<readonly Job[]> {
+    return this.#read(() => this.#rows.endings(before, limit));
+  }
+
+  async acknowledge(id: string): Promise<void> {
+    await this.#write(() => this.#rows.forgetEnding(id));
   }
 
   close({ deadline }: { readonly deadline?: number } = {}): Promise<void> {

@@ -139,6 +139,7 @@ export async function acceptJob(
     }
     job = await queue.add({
       id,
+      tenant: request.caller.tenant,
       lane,
       recipe: order.recipe,
       source: { key, ...result, width: null, height: null, durationSeconds: null },

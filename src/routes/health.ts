@@ -24,6 +24,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (
   app.get(
     '/livez',
     {
+      config: { scope: 'public' },
       schema: {
         summary: 'Does this process answer?',
         tags: ['health'],
@@ -35,6 +36,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (
   app.get(
     '/readyz',
     {
+      config: { scope: 'public' },
       schema: {
         summary: 'Can this process do its work?',
         tags: ['health'],

@@ -41,6 +41,7 @@ export const imageInfoRoutes: FastifyPluginAsyncZod<ImageInfoRoutesOptions> = as
   app.post(
     '/v1/images/info',
     {
+      config: { scope: 'images' },
       schema: {
         summary: 'Look at an image',
         description:
@@ -63,6 +64,7 @@ export const imageInfoRoutes: FastifyPluginAsyncZod<ImageInfoRoutesOptions> = as
   app.get(
     '/v1/images/info',
     {
+      config: { scope: 'images' },
       schema: {
         summary: 'Look at a stored image',
         description: 'The same of an upload, which stays where it is.',

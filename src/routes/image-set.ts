@@ -39,6 +39,7 @@ export const imageSetRoutes: FastifyPluginAsyncZod<ImageSetRoutesOptions> = asyn
   app.post(
     '/v1/images/set',
     {
+      config: { scope: 'images' },
       schema: {
         summary: 'Make an image in several widths and formats',
         description:

@@ -31,6 +31,7 @@ export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app
   app.post(
     '/v1/images',
     {
+      config: { scope: 'images' },
       schema: {
         summary: 'Make a rendition of an image',
         description:

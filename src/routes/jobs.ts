@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Caller } from '../access/caller.ts';
 import type { BlobStore, JobQueue } from '../contracts.ts';
 import { JOB_STATUSES, isFinished } from '../jobs/job.ts';
 import type { Job } from '../jobs/job.ts';
@@ -73,6 +74,7 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
     scope.withTypeProvider<never>().post(
       '/v1/jobs',
       {
+        config: { scope: 'jobs:write' },
         schema: {
           summary: 'Make several outputs of one file',
           description:
@@ -97,6 +99,7 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
   app.get(
     '/v1/jobs',
     {
+      config: { scope: 'jobs:read' },
       schema: {
         summary: 'List jobs, newest first',
         tags: ['jobs'],
@@ -105,7 +108,7 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
       },
     },
     async (request, reply) => {
-      const { items, next } = await queue.list(request.query);
+      const { items, next } = await queue.list({ ...request.query, tenant: request.caller.tenant });
       return reply.header('cache-control', 'no-store').send({ jobs: items.map(viewJob), next });
     },
   );
@@ -113,6 +116,7 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
   app.get(
     '/v1/jobs/:id',
     {
+      config: { scope: 'jobs:read' },
       schema: {
         summary: 'Look at a job',
         tags: ['jobs'],
@@ -122,7 +126,7 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
       },
     },
     async (request, reply) => {
-      let job = await find(queue, request.params.id);
+      let job = await find(queue, request.params.id, request.caller);
       const preferred = parsePrefer(request.headers.prefer).wait;
       const seconds = Math.min(request.query.wait ?? preferred ?? 0, MAX_WAIT_SECONDS);
       if (seconds > 0 && !isFinished(job)) {
@@ -145,6 +149,7 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
   app.post(
     '/v1/jobs/:id/cancel',
     {
+      config: { scope: 'jobs:write' },
       schema: {
         summary: 'Stop a job',
         description:
@@ -155,7 +160,7 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
       },
     },
     async (request, reply) => {
-      const before = await find(queue, request.params.id);
+      const before = await find(queue, request.params.id, request.caller);
       if (isFinished(before)) throw alreadyFinished(before);
       const job = await queue.cancel(before.id);
       if (job === undefined) throw noSuchJob(before.id);
@@ -167,6 +172,7 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
   app.delete(
     '/v1/jobs/:id',
     {
+      config: { scope: 'jobs:write' },
       schema: {
         summary: 'Remove a job and its results',
         description: 'A running job is stopped.',
@@ -176,17 +182,17 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
       },
     },
     async (request, reply) => {
-      const { id } = request.params;
-      if (!isId(id) || (await removeJob(queue, store, id)) === undefined) throw noSuchJob(id);
+      const { id } = await find(queue, request.params.id, request.caller);
+      if ((await removeJob(queue, store, id)) === undefined) throw noSuchJob(id);
       return reply.code(204).send();
     },
   );
 };
 
-/** The job of an id that came by URL. Throws `job_not_found`. */
-export async function find(queue: JobQueue, id: string): Promise<Job> {
+/** The caller's job of an id that came by URL. Throws `job_not_found`, also for a job of somebody else. */
+export async function find(queue: JobQueue, id: string, { tenant }: Pick<Caller, 'tenant'>): Promise<Job> {
   const job = isId(id) ? await queue.get(id) : undefined;
-  if (job === undefined) throw noSuchJob(id);
+  if (job?.tenant !== tenant) throw noSuchJob(id);
   return job;
 }
 

@@ -31,6 +31,7 @@ export const operationRoutes: FastifyPluginAsyncZod<OperationRoutesOptions> = as
   app.get(
     '/v1/operations',
     {
+      config: { scope: 'any' },
       schema: {
         summary: 'What the server can do',
         tags: ['about'],
@@ -65,6 +66,7 @@ export const operationRoutes: FastifyPluginAsyncZod<OperationRoutesOptions> = as
   app.get(
     '/',
     {
+      config: { scope: 'public' },
       schema: {
         summary: 'What is here',
         tags: ['about'],

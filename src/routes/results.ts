@@ -37,7 +37,7 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
     });
     // Answered whatever the job is: it is asked before each address that is new, and says nothing of it.
     for (const url of [OUTPUT, FILE]) {
-      app.options(url, { schema: { hide: true } }, async (_, reply) =>
+      app.options(url, { config: { scope: 'public' }, schema: { hide: true } }, async (_, reply) =>
         reply
           .code(204)
           .header('access-control-allow-methods', 'GET, HEAD')
@@ -55,6 +55,7 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
     app.route({
       method: ['GET', 'HEAD'],
       url,
+      config: { scope: 'jobs:read' },
       schema: {
         ...about,
         tags: ['results'],
@@ -70,7 +71,7 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
       },
       handler: async (request, reply) => {
         const { id, name, file } = request.params as z.output<typeof outputParams> & { file?: string };
-        const job = await find(queue, id);
+        const job = await find(queue, id, request.caller);
         const found = await locate(store, job, name, file);
         if ('redirect' in found) {
           // Relative names in a playlist are taken from where it lies.

@@ -184,6 +184,7 @@ export const signedImageRoutes: FastifyPluginAsyncZod<SignedImageOptions> = asyn
     url: '/v1/images/:signature/*',
     // Nothing here is left to check, and a 304 costs so little that it would show.
     validatorCompiler: () => (value) => ({ value }),
+    config: { scope: 'signed' },
     schema: {
       summary: 'Fetch a rendition by a signed address',
       description:

@@ -39,6 +39,7 @@ export const uploadRoutes: FastifyPluginAsyncZod<UploadRoutesOptions> = async (a
     scope.withTypeProvider<never>().post(
       '/v1/uploads',
       {
+        config: { scope: 'uploads' },
         schema: {
           summary: 'Store a source',
           description:
@@ -87,6 +88,7 @@ export const uploadRoutes: FastifyPluginAsyncZod<UploadRoutesOptions> = async (a
   app.route({
     method: ['GET', 'HEAD'],
     url: '/v1/uploads/:id',
+    config: { scope: 'uploads' },
     schema: {
       summary: 'Look at a stored source',
       tags: ['uploads'],
@@ -103,6 +105,7 @@ export const uploadRoutes: FastifyPluginAsyncZod<UploadRoutesOptions> = async (a
   app.delete(
     '/v1/uploads/:id',
     {
+      config: { scope: 'uploads' },
       schema: {
         summary: 'Remove a stored source, and every rendition of it',
         tags: ['uploads'],

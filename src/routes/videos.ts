@@ -33,6 +33,7 @@ export const videoRoutes: FastifyPluginAsyncZod<VideoRoutesOptions> = async (
   app.post(
     '/v1/videos',
     {
+      config: { scope: 'jobs:write' },
       schema: {
         summary: 'Transcode a video',
         description:

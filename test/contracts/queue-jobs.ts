@@ -1,6 +1,7 @@
 // Jobs, handlers and waiting for the tests of queues.
 
 import type { JobContext, JobEvent, JobHandler, JobQueue, JobResult } from '../../src/contracts.ts';
+import { DEFAULT_TENANT } from '../../src/jobs/job.ts';
 import type { Job, NewJob } from '../../src/jobs/job.ts';
 import { newId } from '../../src/lib/id.ts';
 
@@ -11,6 +12,7 @@ export function aJob(changes: Partial<NewJob> = {}): NewJob {
   const id = changes.id ?? newId(time++);
   return {
     id,
+    tenant: DEFAULT_TENANT,
     lane: 'image',
     source: {
       key: `sources/${id}`,

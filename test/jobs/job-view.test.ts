@@ -6,6 +6,7 @@ it('tells lengths to the microsecond, and no more', () => {
   const job = newJob(
     {
       id: 'a',
+      tenant: 'default',
       lane: 'video',
       source: {
         key: 'sources/a',

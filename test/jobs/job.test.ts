@@ -40,6 +40,7 @@ type ActionName = keyof typeof ACTIONS;
 const queued = newJob(
   {
     id: 'a',
+    tenant: 'default',
     lane: 'video',
     source: {
       key: 'sources/a',

@@ -47,6 +47,7 @@ async function job(): Promise<string> {
   await put(`sources/${id}`);
   await queue.add({
     id,
+    tenant: 'default',
     lane: 'image',
     recipe: recipeSchema.parse({ outputs: { a: { type: 'image' } } }),
     source: {

@@ -7,7 +7,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { seedJobs } from '../../load-tests/seed-jobs.ts';
 import { isId } from '../../src/lib/id.ts';
-import { openConnection } from '../../src/queues/sqlite-connection.ts';
+import { QUEUE_MIGRATIONS } from '../../src/queues/sqlite-schema.ts';
+import { openConnection } from '../../src/sqlite/connection.ts';
 import { SqliteRows } from '../../src/queues/sqlite-rows.ts';
 import type { Job } from '../../src/jobs/job.ts';
 
@@ -17,7 +18,7 @@ let db: DatabaseSync;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'mediamill-test-'));
   ids = await seedJobs(dataDir, 500, 10);
-  db = await openConnection(join(dataDir, 'mediamill.sqlite'));
+  db = await openConnection(join(dataDir, 'mediamill.sqlite'), QUEUE_MIGRATIONS);
 });
 afterAll(async () => {
   db.close();

@@ -48,7 +48,7 @@ describe('the file', () => {
     const db = await here.openRaw();
     const rows = new SqliteRows(db);
     db.exec('BEGIN');
-    for (let i = 1; i <= 12_000; i++) rows.append('some job', 'progress', i);
+    for (let i = 1; i <= 12_000; i++) rows.append({ id: 'some job', tenant: 'default' }, 'progress', i);
     db.exec('COMMIT');
     const kept = Number(db.prepare('SELECT count(*) AS n FROM events').get()?.['n']);
     expect(kept).toBeGreaterThanOrEqual(10_000);
@@ -72,7 +72,7 @@ describe('the events', () => {
     const db = await here.openRaw();
     const rows = new SqliteRows(db);
     db.exec('BEGIN');
-    for (let i = 1; i <= last; i++) rows.append('some job', 'progress', i);
+    for (let i = 1; i <= last; i++) rows.append({ id: 'some job', tenant: 'default' }, 'progress', i);
     db.exec('COMMIT');
     expect(await reading).toHaveLength(last);
   });

@@ -7,7 +7,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach } from 'vitest';
 import type { JobQueue } from '../../src/contracts.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
-import { openConnection } from '../../src/queues/sqlite-connection.ts';
+import { QUEUE_MIGRATIONS } from '../../src/queues/sqlite-schema.ts';
+import { openConnection } from '../../src/sqlite/connection.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
 import type { SqliteQueueOptions } from '../../src/queues/sqlite.ts';
 
@@ -46,7 +47,7 @@ export function sqliteFile(): SqliteFile {
       return queue;
     },
     async openRaw() {
-      const db = await openConnection(path());
+      const db = await openConnection(path(), QUEUE_MIGRATIONS);
       open.push(db);
       return db;
     },

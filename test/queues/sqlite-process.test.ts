@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobQueue } from '../../src/contracts.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
-import { openConnection } from '../../src/queues/sqlite-connection.ts';
+import { QUEUE_MIGRATIONS } from '../../src/queues/sqlite-schema.ts';
+import { openConnection } from '../../src/sqlite/connection.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
 import { aJob, handler, untilStatus } from '../contracts/queue-jobs.ts';
 
@@ -114,7 +115,7 @@ describe('a process that is killed while it adds and works', () => {
     await Promise.all([first.heard('settled', count), second.heard('added', count)]);
     await Promise.all([first.end('kill'), second.end('kill')]);
 
-    const db = await openConnection(path);
+    const db = await openConnection(path, QUEUE_MIGRATIONS);
     expect(db.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
     const rows = (sql: string): unknown[] =>
       db

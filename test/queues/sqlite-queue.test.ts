@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Reroute } from '../../src/contracts.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
-import { SqliteWriter } from '../../src/queues/sqlite-writer.ts';
+import { SqliteWriter } from '../../src/sqlite/writer.ts';
 import type { SqliteQueueOptions } from '../../src/queues/sqlite.ts';
 import { aJob, aResult, eventually, handler, untilAborted, untilStatus } from '../contracts/queue-jobs.ts';
 import { sqliteFile } from './sqlite-fixture.ts';

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ANYBODY } from '../../src/access/caller.ts';
 import type { BlobStore, JobQueue } from '../../src/contracts.ts';
 import { newJob } from '../../src/jobs/job.ts';
 import type { Job } from '../../src/jobs/job.ts';
@@ -28,7 +29,10 @@ beforeAll(async () => {
   const source = { name: null, mediaType: 'video/mp4', bytes: 5, width: 1, height: 1, durationSeconds: 9 };
   const recipe = recipeSchema.parse({ outputs: { tv: { type: 'hls' } } });
   job = {
-    ...newJob({ id, lane: 'video', recipe, source: { ...source, key: `sources/${id}` } }, Date.now()),
+    ...newJob(
+      { id, tenant: 'default', lane: 'video', recipe, source: { ...source, key: `sources/${id}` } },
+      Date.now(),
+    ),
     status: 'running',
     live: { tv: { folder: run, main: 'master.m3u8', mediaType: 'application/vnd.apple.mpegurl' } },
   };
@@ -57,6 +61,7 @@ async function serve(store: BlobStore, allowOrigin?: string): Promise<FastifyIns
   const app = fastify();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
+  app.decorateRequest('caller', { getter: () => ANYBODY });
   await app.register(problemHandler);
   const queue: Pick<JobQueue, 'get'> = { get: async (id) => (id === job.id ? job : undefined) };
   await app.register(resultRoutes, { store, allowOrigin, queue: queue as JobQueue });

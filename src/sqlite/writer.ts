@@ -2,7 +2,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { asProblem, patiently } from './sqlite-connection.ts';
+import { asProblem, patiently } from './connection.ts';
 
 interface Write {
   readonly run: () => unknown;

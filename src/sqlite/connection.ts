@@ -1,11 +1,12 @@
-// Opens the database of the embedded queue, and tells SQLite's errors apart.
+// Opens a database file that all processes of the machine share, and tells SQLite's errors apart.
 
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '../problems.ts';
-import { migrate } from './sqlite-schema.ts';
+import { migrate } from './migrate.ts';
+import type { Migrations } from './migrate.ts';
 
 // Primary result codes, https://www.sqlite.org/rescode.html; `errcode` carries the extended one.
 const SQLITE_BUSY = 5;
@@ -18,7 +19,7 @@ const BLOCKING_WAIT = 4;
 const PATIENCE = 10_000;
 
 /** Opens (and creates or migrates) the database. Several processes may do so at the same moment. */
-export async function openConnection(path: string): Promise<DatabaseSync> {
+export async function openConnection(path: string, migrations: Migrations): Promise<DatabaseSync> {
   await mkdir(dirname(path), { recursive: true });
   const db = new DatabaseSync(path, { timeout: BLOCKING_WAIT });
   try {
@@ -28,7 +29,7 @@ export async function openConnection(path: string): Promise<DatabaseSync> {
       db.exec(
         'PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF',
       );
-      migrate(db);
+      migrate(db, migrations);
     });
     return db;
   } catch (error) {
@@ -65,7 +66,7 @@ export function asProblem(error: unknown): unknown {
     });
   }
   if (isBusy(error)) {
-    return new Problem('overloaded', 'The job database is busy. Nothing was kept; try again.', {
+    return new Problem('overloaded', 'The database is busy. Nothing was kept; try again.', {
       cause: error,
     });
   }

@@ -1,0 +1,44 @@
+// Who asks: a tenant, and what its key may do.
+
+import { DEFAULT_TENANT } from '../jobs/job.ts';
+
+export const SCOPES = ['images', 'jobs:read', 'jobs:write', 'uploads', 'webhooks', 'machine'] as const;
+/** What a key may do: `images` (answered at once), jobs, uploads, webhooks, and looking at the machine itself. */
+export type Scope = (typeof SCOPES)[number];
+
+/** How much a tenant may use; null: as much as it likes. */
+export interface TenantLimits {
+  readonly requestsPerMinute: number | null;
+  /** Requests that work or send a body, at once. */
+  readonly concurrentRequests: number | null;
+  /** Jobs that wait or run. */
+  readonly activeJobs: number | null;
+  /** Bytes that are sent to the server, per day (UTC). */
+  readonly bytesPerDay: number | null;
+  /** Minutes of video worked on, per day (UTC). */
+  readonly minutesPerDay: number | null;
+}
+
+export const UNLIMITED: TenantLimits = {
+  requestsPerMinute: null,
+  concurrentRequests: null,
+  activeJobs: null,
+  bytesPerDay: null,
+  minutesPerDay: null,
+};
+
+export interface Caller {
+  readonly tenant: string;
+  /** Null where nobody is asked for a key. */
+  readonly keyId: string | null;
+  readonly scopes: ReadonlySet<Scope>;
+  readonly limits: TenantLimits;
+}
+
+/** Whoever reaches a server that has no keys. */
+export const ANYBODY: Caller = {
+  tenant: DEFAULT_TENANT,
+  keyId: null,
+  scopes: new Set(SCOPES),
+  limits: UNLIMITED,
+};

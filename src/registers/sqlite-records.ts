@@ -1,0 +1,145 @@
+// Records in one SQLite file, for all processes of one machine.
+
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Page, RecordKind, Records, Stored } from '../contracts.ts';
+import { isBusy, openConnection, patiently } from '../sqlite/connection.ts';
+import type { Migrations } from '../sqlite/migrate.ts';
+import { SqliteWriter } from '../sqlite/writer.ts';
+import { Problem } from '../problems.ts';
+
+export const RECORD_MIGRATIONS: Migrations = [
+  `
+  -- "place" is the record's group; GROUP is a word of SQL.
+  CREATE TABLE records (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    place TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    due_at INTEGER,
+    expires_at INTEGER,
+    document TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX records_by_place ON records (kind, place, id);
+  CREATE INDEX records_by_time ON records (kind, due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX records_by_expiry ON records (expires_at) WHERE expires_at IS NOT NULL;
+  `,
+];
+
+const ALIVE = '(expires_at IS NULL OR expires_at > ?)';
+const STATEMENTS = {
+  get: `SELECT id, version, document FROM records WHERE kind = ? AND id = ? AND ${ALIVE}`,
+  // One that has expired is as if it were not there, for writers too.
+  insert: `INSERT INTO records (kind, id, place, version, due_at, expires_at, document) VALUES (?, ?, ?, 1, ?, ?, ?)
+    ON CONFLICT (kind, id) DO UPDATE SET place = excluded.place, version = 1, due_at = excluded.due_at,
+      expires_at = excluded.expires_at, document = excluded.document
+    WHERE records.expires_at IS NOT NULL AND records.expires_at <= ?`,
+  update: `UPDATE records SET place = ?, version = version + 1, due_at = ?, expires_at = ?, document = ?
+    WHERE kind = ? AND id = ? AND version = ? AND ${ALIVE}`,
+  remove: `DELETE FROM records WHERE kind = ? AND id = ? AND ${ALIVE}`,
+  removeVersion: `DELETE FROM records WHERE kind = ? AND id = ? AND version = ? AND ${ALIVE}`,
+  page: `SELECT id, version, document FROM records WHERE kind = ? AND id < ? AND ${ALIVE} ORDER BY id DESC LIMIT ?`,
+  pageOf: `SELECT id, version, document FROM records WHERE kind = ? AND place = ? AND id < ? AND ${ALIVE}
+    ORDER BY id DESC LIMIT ?`,
+  due: `SELECT id, version, document FROM records WHERE kind = ? AND due_at <= ? AND ${ALIVE} ORDER BY due_at LIMIT ?`,
+  prune: `DELETE FROM records WHERE (kind, id) IN (SELECT kind, id FROM records WHERE expires_at <= ? LIMIT ?)`,
+} as const;
+
+/** After every id. */
+const END_OF_IDS = '\u{10ffff}';
+
+export interface SqliteRecordsOptions {
+  /** Of the database; its folder is made. */
+  readonly path: string;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** Opens the records. Rejects where the file cannot be opened, or was written by a newer version. */
+export async function openSqliteRecords({ path, now = Date.now }: SqliteRecordsOptions): Promise<Records> {
+  const db = await openConnection(path, RECORD_MIGRATIONS);
+  const sql = prepareAll(db);
+  const writer = new SqliteWriter(db);
+
+  async function read<T>(question: () => T): Promise<T> {
+    assertOpen();
+    try {
+      return question();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+    }
+    return patiently(question);
+  }
+  /** Whether something was written. */
+  function write(statement: () => { readonly changes: number | bigint }): Promise<boolean> {
+    assertOpen();
+    return writer.write(() => Number(statement().changes) > 0);
+  }
+  function assertOpen(): void {
+    if (!db.isOpen)
+      throw new Problem('shutting_down', 'The server is stopping. Nothing was kept; try again.');
+  }
+
+  return {
+    get: ({ name }, id) => read(() => stored(sql.get.get(name, id, now()))),
+
+    async put({ name }, id, value, { group, dueAt = null, expiresAt = null }, version) {
+      const document = JSON.stringify(value);
+      return version === 0
+        ? write(() => sql.insert.run(name, id, group, dueAt, expiresAt, document, now()))
+        : write(() => sql.update.run(group, dueAt, expiresAt, document, name, id, version, now()));
+    },
+
+    delete: ({ name }, id, version) =>
+      write(() =>
+        version === undefined
+          ? sql.remove.run(name, id, now())
+          : sql.removeVersion.run(name, id, version, now()),
+      ),
+
+    async list<T>(
+      { name }: RecordKind<T>,
+      {
+        group,
+        limit,
+        after = END_OF_IDS,
+      }: { group?: string | undefined; limit: number; after?: string | undefined },
+    ): Promise<Page<Stored<T>>> {
+      const rows = await read(() =>
+        group === undefined
+          ? sql.page.all(name, after, now(), limit + 1)
+          : sql.pageOf.all(name, group, after, now(), limit + 1),
+      );
+      const items = rows.slice(0, limit).map((row) => stored<T>(row) as Stored<T>);
+      return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+    },
+
+    due: <T>({ name }: RecordKind<T>, until: number, limit: number) =>
+      read(() => sql.due.all(name, until, now(), limit).map((row) => stored<T>(row) as Stored<T>)),
+
+    prune(until, limit) {
+      assertOpen();
+      return writer.write(() => Number(sql.prune.run(until, limit).changes), { durable: false });
+    },
+
+    async close() {
+      await writer.idle();
+      if (db.isOpen) db.close();
+    },
+  };
+}
+
+function prepareAll(db: DatabaseSync): { readonly [K in keyof typeof STATEMENTS]: StatementSync } {
+  return Object.fromEntries(Object.entries(STATEMENTS).map(([name, text]) => [name, db.prepare(text)])) as {
+    readonly [K in keyof typeof STATEMENTS]: StatementSync;
+  };
+}
+
+function stored<T>(row: Readonly<Record<string, unknown>> | undefined): Stored<T> | undefined {
+  if (row === undefined) return undefined;
+  return {
+    id: row['id'] as string,
+    value: JSON.parse(row['document'] as string) as T,
+    version: row['version'] as number,
+  };
+}

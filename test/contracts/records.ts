@@ -1,0 +1,113 @@
+// What every adapter of Records must do. `open` makes an empty backend with two connections to it.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordKind, Records } from '../../src/contracts.ts';
+
+export interface RecordsBackend {
+  readonly left: Records;
+  readonly right: Records;
+  /** Lets time pass for both, in milliseconds. */
+  pass(milliseconds: number): void;
+  now(): number;
+  close(): Promise<void>;
+}
+
+interface Note {
+  readonly text: string;
+}
+const NOTES: RecordKind<Note> = { name: 'note' };
+const OTHERS: RecordKind<Note> = { name: 'other' };
+const HERE = { group: 'here' };
+
+export function recordsContract(name: string, open: () => Promise<RecordsBackend>): void {
+  describe(`${name} keeps the contract of Records`, () => {
+    let backend: RecordsBackend;
+    beforeEach(async () => {
+      backend = await open();
+    });
+    afterEach(() => backend.close());
+
+    it('gives back what was put, on the other side too', async () => {
+      const { left, right } = backend;
+      expect(await left.get(NOTES, 'a')).toBeUndefined();
+      expect(await left.put(NOTES, 'a', { text: 'first' }, HERE, 0)).toBe(true);
+      expect(await right.get(NOTES, 'a')).toEqual({ id: 'a', value: { text: 'first' }, version: 1 });
+      expect(await right.get(OTHERS, 'a')).toBeUndefined();
+    });
+
+    it('writes only over the version that was read', async () => {
+      const { left, right } = backend;
+      expect(await left.put(NOTES, 'a', { text: '1' }, HERE, 0)).toBe(true);
+      expect(await right.put(NOTES, 'a', { text: 'x' }, HERE, 0)).toBe(false);
+      expect(await right.put(NOTES, 'a', { text: '2' }, HERE, 1)).toBe(true);
+      expect(await left.put(NOTES, 'a', { text: 'x' }, HERE, 1)).toBe(false);
+      expect(await left.get(NOTES, 'a')).toEqual({ id: 'a', value: { text: '2' }, version: 2 });
+      expect(await left.put(NOTES, 'b', { text: 'x' }, HERE, 1)).toBe(false);
+      expect(await left.get(NOTES, 'b')).toBeUndefined();
+    });
+
+    it('lets one of many writers win', async () => {
+      const { left, right } = backend;
+      const tries = Array.from({ length: 20 }, (_, index) =>
+        (index % 2 === 0 ? left : right).put(NOTES, 'a', { text: String(index) }, HERE, 0),
+      );
+      const won = (await Promise.all(tries)).flatMap((yes, index) => (yes ? [String(index)] : []));
+      expect(won).toHaveLength(1);
+      expect((await left.get(NOTES, 'a'))?.value.text).toBe(won[0]);
+    });
+
+    it('deletes, if asked only a certain version', async () => {
+      const { left, right } = backend;
+      await left.put(NOTES, 'a', { text: '1' }, HERE, 0);
+      expect(await right.delete(NOTES, 'a', 2)).toBe(false);
+      expect(await right.delete(NOTES, 'a', 1)).toBe(true);
+      expect(await left.delete(NOTES, 'a')).toBe(false);
+      expect(await left.get(NOTES, 'a')).toBeUndefined();
+    });
+
+    it('lists those of a group, the greatest id first, page by page', async () => {
+      const { left, right } = backend;
+      for (const id of ['a', 'c', 'b']) await left.put(NOTES, id, { text: id }, HERE, 0);
+      await left.put(NOTES, 'd', { text: 'd' }, { group: 'there' }, 0);
+      const first = await right.list(NOTES, { group: 'here', limit: 2 });
+      expect(first.items.map(({ id }) => id)).toEqual(['c', 'b']);
+      const second = await right.list(NOTES, { group: 'here', limit: 2, after: first.next ?? '' });
+      expect(second).toEqual({ items: [{ id: 'a', value: { text: 'a' }, version: 1 }], next: null });
+      const all = await right.list(NOTES, { limit: 10 });
+      expect(all.items.map(({ id }) => id)).toEqual(['d', 'c', 'b', 'a']);
+    });
+
+    it('tells what is due, the longest overdue first, until it is put off', async () => {
+      const { left, right } = backend;
+      const now = backend.now();
+      await left.put(NOTES, 'later', { text: '' }, { ...HERE, dueAt: now + 1000 }, 0);
+      await left.put(NOTES, 'now', { text: '' }, { ...HERE, dueAt: now }, 0);
+      await left.put(NOTES, 'before', { text: '' }, { ...HERE, dueAt: now - 5 }, 0);
+      await left.put(NOTES, 'never', { text: '' }, HERE, 0);
+      const ids = async (at: number): Promise<string[]> =>
+        (await right.due(NOTES, at, 10)).map(({ id }) => id);
+      expect(await ids(now)).toEqual(['before', 'now']);
+      expect(await ids(now + 1000)).toEqual(['before', 'now', 'later']);
+      expect((await right.due(NOTES, now + 1000, 1)).map(({ id }) => id)).toEqual(['before']);
+      await right.put(NOTES, 'before', { text: '' }, { ...HERE, dueAt: now + 5000 }, 1);
+      await right.put(NOTES, 'now', { text: '' }, HERE, 1);
+      expect(await ids(now + 1000)).toEqual(['later']);
+    });
+
+    it('forgets what has expired: it may be made anew', async () => {
+      const { left, right } = backend;
+      const soon = { ...HERE, dueAt: backend.now(), expiresAt: backend.now() + 1000 };
+      await left.put(NOTES, 'a', { text: 'old' }, soon, 0);
+      await left.put(NOTES, 'b', { text: 'old' }, soon, 0);
+      expect(await left.prune(backend.now(), 10)).toBe(0);
+      backend.pass(1000);
+      expect(await right.get(NOTES, 'a')).toBeUndefined();
+      expect((await right.list(NOTES, { limit: 10 })).items).toEqual([]);
+      expect(await right.due(NOTES, backend.now(), 10)).toEqual([]);
+      expect(await right.put(NOTES, 'a', { text: 'x' }, HERE, 1)).toBe(false);
+      expect(await right.put(NOTES, 'a', { text: 'new' }, HERE, 0)).toBe(true);
+      expect(await left.get(NOTES, 'a')).toEqual({ id: 'a', value: { text: 'new' }, version: 1 });
+      expect(await left.prune(backend.now(), 10)).toBe(1);
+    });
+  });
+}
