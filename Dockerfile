@@ -23,7 +23,7 @@ COPY --from=packages /app/node_modules node_modules/
 COPY package.json package-lock.json ./
 COPY src src/
 COPY workers workers/
-COPY scripts/doctor.ts scripts/setup scripts/warm.ts scripts/
+COPY scripts/backup.ts scripts/doctor.ts scripts/keys.ts scripts/mediamill scripts/setup scripts/warm.ts scripts/
 COPY scripts/doctor scripts/doctor/
 RUN install --directory --owner=node --group=node /data /app/.cache
 # The stop ends before docker's own ten seconds do, so that jobs are handed back and not cut off.
@@ -31,6 +31,8 @@ ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/app/.cache/compile \
     HOST=0.0.0.0 \
     PORT=3000 \
+    ADMIN_HOST=0.0.0.0 \
+    ADMIN_PORT=9464 \
     DATA_DIR=/data \
     SHUTDOWN_SECONDS=6
 # The image's user "node", by number, so that an orchestrator can see that it is not root.
@@ -38,7 +40,8 @@ USER 1000:1000
 # Also shows that the image works. As the same user, since the cache is kept by user.
 RUN ["node", "scripts/warm.ts"]
 VOLUME /data
-EXPOSE 3000
+# 9464 is for Prometheus only: it has no keys.
+EXPOSE 3000 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
     CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

@@ -22,6 +22,7 @@ const CHECKS: readonly Check[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'unused', command: ['knip'] },
   { name: 'types', command: ['tsc'] },
+  { name: 'types of the console', command: ['tsc', '--project', 'src/console'] },
   { name: 'docs', command: ['node', 'scripts/docs.ts', '--check'] },
   {
     name: 'shell',

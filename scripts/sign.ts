@@ -10,12 +10,13 @@ const USAGE = `npm run sign -- [--expires SECONDS] [--key ID] [--base64] OPTIONS
   OPTIONS    such as 'width=320&format=webp', or - for none
   SOURCE     upload:ID, or an https URL
   --expires  the address is good for so many seconds from now
-  --key      the id of the key in URL_KEYS; by default the first
+  --key      the id of the key in URL_KEYS, as ID or TENANT/ID; by default the first
   --base64   writes the source as base64url: survives proxies that touch what is percent-encoded
 `;
 
+const isHelp = process.argv.slice(2).some((word) => word === '--help' || word === '-h');
 try {
-  process.stdout.write(`${sign(process.argv.slice(2))}\n`);
+  process.stdout.write(isHelp ? USAGE : `${sign(process.argv.slice(2))}\n`);
 } catch (error) {
   const isMistake = error instanceof ConfigError || error instanceof Problem || error instanceof TypeError;
   if (!isMistake) throw error;
@@ -33,7 +34,10 @@ function sign(args: readonly string[]): string {
   if (text === undefined || source === undefined || more.length > 0)
     throw new TypeError('Options and source are needed, in quotes, and nothing else.');
   const keys = readConfig(process.env).URL_KEYS ?? [];
-  const key = values.key === undefined ? keys[0] : keys.find(({ id }) => id === values.key);
+  const key =
+    values.key === undefined
+      ? keys[0]
+      : keys.find(({ tenant, id }) => values.key === id || values.key === `${tenant}/${id}`);
   if (key === undefined) throw new TypeError('URL_KEYS is not set, or has no such key.');
   const options = new Map(imageOptions(text));
   if (values.expires !== undefined) {

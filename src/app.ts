@@ -5,45 +5,72 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { createAccess } from './access/access.ts';
 import type { Config } from './config.ts';
-import type { BlobStore, JobQueue, Records } from './contracts.ts';
+import type { BlobStore, JobQueue, Meters, Records } from './contracts.ts';
 import type { ImageEngine, SourceReader, VideoEngine } from './engine-contracts.ts';
+import type { Aftermath } from './jobs/aftermath.ts';
 import type { ImageCache } from './jobs/image-cache.ts';
 import type { FallbackImage } from './jobs/fallback-image.ts';
 import type { Presets } from './jobs/presets.ts';
-import type { Uploads } from './jobs/uploads.ts';
+import type { OpenUploads } from './uploads/open-uploads.ts';
+import type { Uploads } from './uploads/uploads.ts';
+import { idempotentCalls } from './idempotency/calls.ts';
+import { checkRemote } from './lib/safe-fetch.ts';
 import { withoutSignature } from './lib/signed-url.ts';
+import { parseTraceParent } from './lib/trace-context.ts';
+import type { MachineView } from './metrics/machine.ts';
+import type { Traffic } from './metrics/traffic.ts';
 import type { Logger } from './logger.ts';
 import { auth } from './plugins/auth.ts';
+import { idempotency } from './plugins/idempotency.ts';
+import { limits } from './plugins/limits.ts';
+import { httpMetrics } from './plugins/metrics.ts';
 import { openapi } from './plugins/openapi.ts';
 import { onClientError, onFrameworkError, problemHandler } from './plugins/problem-handler.ts';
+import { consoleFiles } from './routes/console-files.ts';
+import { consoleRoutes } from './routes/console.ts';
+import { eventRoutes } from './routes/events.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
 import { healthRoutes } from './routes/health.ts';
 import { imageInfoRoutes } from './routes/image-info.ts';
 import { imageIntake } from './routes/image-intake.ts';
 import { imageSetRoutes } from './routes/image-set.ts';
 import { imageRoutes } from './routes/images.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { machineRoutes } from './routes/machine.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { referenceRoutes } from './routes/reference.ts';
 import { resultRoutes } from './routes/results.ts';
+import { sessionRoutes } from './routes/session.ts';
 import { signedImageRoutes } from './routes/signed-images.ts';
 import { streamSlots } from './routes/stream-slots.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { videoRoutes } from './routes/videos.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
+import { assertJobWebhook } from './webhooks/receiver-url.ts';
+import type { Webhooks } from './webhooks/webhooks.ts';
 
 export interface AppDeps {
   readonly config: Config;
   readonly log: Logger;
   readonly queue: JobQueue;
   readonly records: Records;
+  readonly meters: Meters;
   readonly store: BlobStore;
   readonly images: ImageEngine;
   readonly videos: VideoEngine;
   readonly sources: SourceReader;
   readonly uploads: Uploads;
+  readonly received: Pick<OpenUploads, 'receiver' | 'settle'>;
   readonly cache: ImageCache;
   readonly presets: Presets;
   readonly fallback: FallbackImage | undefined;
   readonly version: string;
+  readonly traffic: Traffic;
+  readonly machine: () => Promise<MachineView>;
+  readonly webhooks: Webhooks;
+  readonly aftermath: Aftermath;
   /** Aborted when the process begins to leave: readiness turns, long polls end. */
   readonly leaving: AbortSignal;
 }
@@ -51,8 +78,11 @@ export interface AppDeps {
 /** Idle time of a connection in milliseconds before it is closed: longer than the longest long poll. */
 const IDLE_CONNECTION_MS = 120_000;
 
-/** A client of a streamed video that takes nothing of it for so long, in milliseconds, is given up. */
+/** A client of a streamed video, or of events, that takes nothing of it for so long, in milliseconds, is given up. */
 const STALL_MS = 60_000;
+
+/** Milliseconds after which a stream of events that are not there says that it is still open: before proxies and STALL_MS doubt it. */
+const HEARTBEAT_MS = 15_000;
 
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, queue, store, images, videos, presets, version, leaving } = deps;
@@ -80,9 +110,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   // Answers are built by typed functions; checking each again at run time would cost a poll more than reading the job.
   app.setSerializerCompiler(() => JSON.stringify);
 
+  await app.register(httpMetrics, { traffic: deps.traffic });
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     if (leaving.aborted) void reply.header('connection', 'close');
+    // Asked first whether there is one: a poll without must not cost more.
+    const { traceparent } = request.headers;
+    const trace = traceparent === undefined ? undefined : parseTraceParent(traceparent);
+    if (trace !== undefined) request.log = reply.log = request.log.child({ traceId: trace.traceId });
   });
   // Not even asked about where nobody reads it: a 304 or a poll would feel it.
   if (deps.log.isLevelEnabled('debug')) {
@@ -100,7 +135,21 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   }
 
   await app.register(problemHandler);
-  await app.register(auth);
+  const access = createAccess({
+    records: deps.records,
+    config,
+    onError: (error) => deps.log.warn({ err: error }, 'the last use of a key could not be noted'),
+  });
+  await app.register(auth, access);
+  await app.register(limits, { meters: deps.meters, queue });
+  await app.register(idempotency, {
+    calls: idempotentCalls({
+      records: deps.records,
+      keepSeconds: config.IDEMPOTENCY_SECONDS,
+      leaseSeconds: config.JOB_LEASE_SECONDS,
+    }),
+    beatMs: (config.JOB_LEASE_SECONDS * 1000) / 3,
+  });
   await app.register(openapi, { version });
 
   const body = { minBytesPerSecond: config.MIN_UPLOAD_RATE, windowSeconds: config.REQUEST_TIMEOUT_SECONDS };
@@ -114,6 +163,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     store,
     videos,
     uploads: deps.uploads,
+    checkWebhook: (url: string) => void assertJobWebhook(url, config),
+    checkRemote: (url: string) => checkRemote(url, { isAllowed: config.REMOTE_SOURCES ?? (() => false) }),
     limits: {
       imageMaxBytes: config.IMAGE_MAX_BYTES,
       videoMaxBytes: config.VIDEO_MAX_BYTES,
@@ -144,7 +195,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     maxAgeSeconds: config.CACHE_MAX_AGE_SECONDS,
     staleSeconds: config.CACHE_STALE_SECONDS,
   });
-  await app.register(uploadRoutes, { store, uploads: deps.uploads, body, limits: jobs.limits });
+  await app.register(uploadRoutes, {
+    store,
+    uploads: deps.uploads,
+    ...deps.received,
+    body,
+    limits: jobs.limits,
+    allowOrigin: config.ALLOW_ORIGIN,
+  });
   const streams = {
     store,
     videos,
@@ -154,12 +212,32 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     stallMs: STALL_MS,
   };
   await app.register(videoRoutes, { jobs, body, streams });
-  await app.register(jobRoutes, { queue, store, jobs, body, presets, leaving });
+  await app.register(jobRoutes, {
+    queue,
+    store,
+    jobs,
+    body,
+    presets,
+    aftermath: deps.aftermath,
+    leaving,
+  });
+  await app.register(eventRoutes, {
+    queue,
+    most: config.EVENT_STREAMS,
+    stallMs: STALL_MS,
+    heartbeatMs: HEARTBEAT_MS,
+    leaving,
+  });
+  await app.register(webhookRoutes, { webhooks: deps.webhooks, config });
+  await app.register(deliveryRoutes, { queue, deliveries: deps.webhooks.deliveries });
   await app.register(resultRoutes, { queue, store, allowOrigin: config.ALLOW_ORIGIN });
+  const page = consoleFiles();
+  await app.register(consoleRoutes, { files: page });
   await app.register(operationRoutes, {
     videos,
     presets,
     version,
+    page,
     limits: {
       imageMaxBytes: config.IMAGE_MAX_BYTES,
       imageMaxPixels: config.IMAGE_MAX_PIXELS,
@@ -167,8 +245,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       videoMaxBytes: config.VIDEO_MAX_BYTES,
       videoMaxSeconds: config.VIDEO_MAX_SECONDS,
       jobTtlSeconds: config.JOB_TTL_SECONDS,
+      idempotencySeconds: config.IDEMPOTENCY_SECONDS,
     },
   });
+  await app.register(sessionRoutes, access);
+  await app.register(machineRoutes, { machine: deps.machine });
+  await app.register(referenceRoutes);
   await app.register(healthRoutes, { queue, store, videos, leaving });
   return app;
 }

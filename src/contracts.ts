@@ -3,6 +3,8 @@
 import type { Readable } from 'node:stream';
 import type { Job, JobStatus, Lane, NewJob, OutputResult, ProgressUpdate } from './jobs/job.ts';
 
+export type { Meters, RecordKind, RecordPlace, Records, Stored, Taken } from './register-contracts.ts';
+
 /** One page of a listing, newest first. */
 export interface Page<T> {
   readonly items: readonly T[];
@@ -40,6 +42,29 @@ export interface JobEvent {
     | 'removed';
   /** Milliseconds since 1970. */
   readonly at: number;
+}
+
+/** Whose events. */
+export type EventFilter = { readonly tenant: string } | { readonly jobId: string };
+
+export interface EventsWanted {
+  /** Those after this sequence; from now on if it is not said, or was never given. */
+  readonly after?: number | undefined;
+  /** Those of one tenant or of one job; of all jobs if it is not said. */
+  readonly of?: EventFilter | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Stands for events that are not kept any more: it goes on after `sequence`, the newest by then. */
+export interface EventsLost {
+  readonly type: 'lost';
+  readonly sequence: number;
+}
+
+/** To be iterated over once, until its signal aborts. */
+export interface EventStream extends AsyncIterable<JobEvent | EventsLost> {
+  /** Everything up to this sequence is done with, or was none of its: whoever resumes from here misses nothing. */
+  readonly position: number;
 }
 
 /** Why a handler's signal aborts. A handler must stop its work and throw the signal's reason. */
@@ -97,6 +122,8 @@ export interface JobHandler {
 export interface JobQueue {
   /** Durable when it resolves. For a known `idempotencyKey`: the stored job. Rejects `overloaded` past the bound. */
   add(job: NewJob): Promise<Job>;
+  /** The job that was added with this `idempotencyKey`, while it is kept. */
+  made(idempotencyKey: string): Promise<Job | undefined>;
   get(id: string): Promise<Job | undefined>;
   list(filter: JobFilter): Promise<Page<Job>>;
   /** Ends a waiting job at once; asks the owner of a running one, whose signal aborts. Undefined if unknown. */
@@ -105,10 +132,19 @@ export interface JobQueue {
   remove(id: string): Promise<Job | undefined>;
   /** How many jobs there are; of one tenant if it is named, which costs more the more it has. */
   counts(tenant?: string): Promise<Record<JobStatus, number>>;
+  /** How each lane stands, of all tenants together. */
+  lanes(): Promise<Record<Lane, LaneStanding>>;
   /** Takes jobs of a lane from now on. `concurrency` bounds the running jobs of the lane on the whole machine. */
   work(lane: Lane, handler: JobHandler, options: { readonly concurrency: number }): void;
-  /** All jobs' events after `after` (or from now on), until the signal aborts. */
-  events(options: { readonly after?: number; readonly signal: AbortSignal }): AsyncIterable<JobEvent>;
+  /**
+   * Events in their order, each once. Who waits for those of one tenant or job costs nothing while others have theirs.
+   * Old ones are forgotten, but not the newest few thousand, nor those of the last minutes.
+   */
+  events(wanted: EventsWanted): EventStream;
+  /** The sequence of the newest event ever; 0 before the first. What was committed before the call is counted. */
+  newestEvent(): Promise<number>;
+  /** Whether a job has events after `after`, or may have had some that are forgotten. */
+  hasNews(jobId: string, after: number): Promise<boolean>;
   /** Resolves with the job at its next change after `since` (its `revision`), or as it is when the signal aborts. */
   changed(id: string, since: number, signal: AbortSignal): Promise<Job | undefined>;
   /** Gives the running jobs of a dead owner back at once, instead of after their lease. */
@@ -120,10 +156,18 @@ export interface JobQueue {
    * `limit`. Noted in the very commit that ends a job, so that what is owed for it (webhooks, accounts) survives any crash.
    */
   endings(before: number, limit: number): Promise<readonly Job[]>;
-  /** All that is owed for the end of this job is done, or written down elsewhere. Twice is harmless. */
+  /** All that is owed for the end of this job is done, or written down elsewhere. Twice is harmless; a power cut may take it back. */
   acknowledge(id: string): Promise<void>;
   /** Stops taking, waits until `deadline` (milliseconds since 1970), hands the rest back without spending an attempt. Twice is harmless. */
   close(options?: { readonly deadline?: number }): Promise<void>;
+}
+
+/** How busy a lane is on the whole machine. */
+export interface LaneStanding {
+  readonly waiting: number;
+  readonly running: number;
+  /** When the oldest of the waiting was accepted, in milliseconds since 1970; null where none waits. */
+  readonly oldestSince: number | null;
 }
 
 /** Wakes other processes sooner than their poll would. Losing a hint only costs time. */
@@ -162,8 +206,47 @@ export interface LocalFile extends AsyncDisposable {
   readonly path: string;
 }
 
+/** A piece of an upload: the first bytes of a segment. */
+export interface StoredPiece {
+  readonly key: string;
+  /** So many count; behind them may lie what nobody vouches for. */
+  readonly bytes: number;
+  /** Whoever wrote it has ended for certain: nobody writes to it any more. */
+  readonly closed: boolean;
+}
+
+/** Where uploads grow that come little by little. A segment has one writer, whom others may leave behind. */
+export interface SegmentStore {
+  /**
+   * Writes `body` behind the first `at` bytes of a segment, which is made if `at` is 0; what lay behind them is dropped.
+   * `kept` is told from time to time how many bytes of the segment are durable; the writing ends if it rejects.
+   * Resolves, when nothing writes any more, with the durable bytes and with what ended it before the body's end:
+   * `storage_full`, `payload_too_large` (what fitted is kept), ENOENT if the segment is gone or has fewer bytes than `at`,
+   * whatever the body or `kept` threw.
+   */
+  append(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options: {
+      readonly at: number;
+      /** Of this body. */
+      readonly maxBytes: number;
+      readonly kept?: ((bytes: number) => Promise<void>) | undefined;
+    },
+  ): Promise<{ readonly bytes: number; readonly failure: unknown }>;
+  /**
+   * Makes a blob of pieces, in that order: all or nothing, durable. A single closed one may become it, and be gone. Rejects
+   * with ENOENT where one is gone or too short, with `storage_full`, and with the signal's reason.
+   */
+  join(
+    pieces: readonly StoredPiece[],
+    to: string,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Blob>;
+}
+
 /** Keeps sources and results. Keys are ours: `sources/{id}`, `results/{id}/{attempt}/{file}`. */
-export interface BlobStore {
+export interface BlobStore extends SegmentStore {
   /** All or nothing, durable when it resolves. Rejects `payload_too_large`, `storage_full`, or what the body was destroyed with. */
   put(
     key: string,
@@ -188,58 +271,5 @@ export interface BlobStore {
   tidy(owner?: string): Promise<void>;
   /** Bytes that can still be stored, where that is known. */
   free(): Promise<number | undefined>;
-  close(): Promise<void>;
-}
-
-/** A kind of record, which names the type of its values. */
-export interface RecordKind<T> {
-  readonly name: string;
-  /** Never set: it only carries the type. */
-  readonly value?: T;
-}
-
-export interface Stored<T> {
-  readonly id: string;
-  readonly value: T;
-  /** 1 when it was made, one more with each write. */
-  readonly version: number;
-}
-
-/** Where a record is found, beside its id. */
-export interface RecordPlace {
-  /** Whose it is: a tenant, a job. */
-  readonly group: string;
-  /** From when on `due` tells it, in milliseconds since 1970. Null: never. */
-  readonly dueAt?: number | null;
-  /** From when on it is as if it were not there, in milliseconds since 1970. Null: never. */
-  readonly expiresAt?: number | null;
-}
-
-/**
- * Small documents that all processes share: keys, uploads, deliveries, idempotent answers. What must not happen twice
- * is decided by compare-and-set: read, decide, `put` with the version that was read.
- */
-export interface Records {
-  get<T>(kind: RecordKind<T>, id: string): Promise<Stored<T> | undefined>;
-  /**
-   * Writes if the stored version is still `version` (0: there is none), as `version + 1`. False: somebody else was
-   * first, and nothing was written. Durable when it resolves.
-   */
-  put<T>(kind: RecordKind<T>, id: string, value: T, place: RecordPlace, version: number): Promise<boolean>;
-  /** False if it was not there, or not of that version. */
-  delete<T>(kind: RecordKind<T>, id: string, version?: number): Promise<boolean>;
-  /** By id, the greatest first; `after` is the `next` of the page before. */
-  list<T>(
-    kind: RecordKind<T>,
-    filter: {
-      readonly group?: string | undefined;
-      readonly limit: number;
-      readonly after?: string | undefined;
-    },
-  ): Promise<Page<Stored<T>>>;
-  /** Those whose time has come, the longest overdue first: at most `limit`. */
-  due<T>(kind: RecordKind<T>, now: number, limit: number): Promise<readonly Stored<T>[]>;
-  /** Removes those that have expired: at most `limit`. Their number. */
-  prune(now: number, limit: number): Promise<number>;
   close(): Promise<void>;
 }

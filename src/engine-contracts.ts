@@ -30,12 +30,12 @@ export interface Rendering {
 /** Reads sources that are not the request's own body: stored uploads and, where they are allowed, remote files. */
 export interface SourceReader {
   /**
-   * All bytes of `reference`, in an ArrayBuffer of their own: `upload:{id}`, or an https URL that the settings allow.
+   * All bytes of `reference`, in an ArrayBuffer of their own: `upload:{id}` of the tenant, or an https URL that the settings allow.
    * Rejects with a Problem: `source_not_found`, `source_forbidden`, `source_unavailable`, `payload_too_large`.
    */
   read(
     reference: string,
-    options: { readonly maxBytes: number; readonly signal?: AbortSignal },
+    options: { readonly tenant: string; readonly maxBytes: number; readonly signal?: AbortSignal },
   ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly version: string }>;
 }
 
@@ -51,6 +51,8 @@ export interface ImageEngine {
     options?: {
       readonly signal?: AbortSignal;
       readonly patient?: boolean;
+      /** Whose stored sources the steps may name. */
+      readonly tenant?: string;
       /** Bytes of other images that steps name (watermarks), by their reference. Copied to the thread. */
       readonly assets?: ReadonlyMap<string, Uint8Array>;
       /** What the client takes, for outputs of format `auto` and `best`. Without it: everything. */
@@ -134,7 +136,12 @@ export interface VideoEngine {
     readonly onWork?: (seconds: number) => void;
     /** Takes a file of an output over while others are still being made. One that was there before is replaced. */
     readonly publish?: (output: string, file: MadeFile & { readonly path: string }) => Promise<void>;
-    /** Told when all that was published is void: the outputs are made anew. */
+    /**
+     * Takes over an output that is finished and checked, while others are still being made; called once for each. It is
+     * never made anew. The files that have a path lie in the scratch folder.
+     */
+    readonly onOutput?: (name: string, output: ProducedOutput) => Promise<void>;
+    /** Told when what was published of unfinished outputs is void: they are made anew. */
     readonly onRestart?: () => void;
     readonly chunks?: ChunkShelf;
     readonly onProgress: (update: {
@@ -166,6 +173,8 @@ export interface VideoEngine {
 /** A video that is being made. */
 export interface VideoStreaming {
   readonly mediaType: string;
+  /** Of the source; null where nothing tells it. */
+  readonly durationSeconds: number | null;
   readonly decisions: readonly string[];
   /** FFmpeg waits where it is not read. Ends only if all went well, else it is destroyed; destroying it kills FFmpeg. */
   readonly body: Readable;

@@ -1,6 +1,7 @@
 // The entry: the primary of the cluster, or one of the processes that it forks.
 
 import cluster from 'node:cluster';
+import { assertReach, needsKeys } from './access/reach.ts';
 import { runPrimary } from './cluster/primary.ts';
 import { runProcess } from './cluster/process.ts';
 import { OWNER_VARIABLE } from './cluster/messages.ts';
@@ -8,9 +9,11 @@ import { ConfigError, readConfig, threadPoolSize } from './config.ts';
 import type { Config } from './config.ts';
 import { createLogger } from './logger.ts';
 
-function settings(): Config {
+async function settings(): Promise<Config> {
   try {
-    return readConfig(process.env);
+    const config = readConfig(process.env);
+    if (cluster.isPrimary && needsKeys(config)) await assertKeys(config);
+    return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -18,7 +21,21 @@ function settings(): Config {
   }
 }
 
-const config = settings();
+/** Looked at here too, and not only by each process: so it is said once, before anything is forked. */
+async function assertKeys(config: Config): Promise<void> {
+  const [{ openRecords }, { createKeys }] = await Promise.all([
+    import('./registers/open.ts'),
+    import('./access/keys.ts'),
+  ]);
+  const records = await openRecords(config);
+  try {
+    await assertReach(config, createKeys({ records }));
+  } finally {
+    await records.close();
+  }
+}
+
+const config = await settings();
 const log = createLogger(config);
 
 if (cluster.isPrimary) {

@@ -12,17 +12,21 @@ const files = [...globSync('src/**/*.ts', { cwd: root }), ...globSync('workers/*
 /** From the ground up. A file may import from its own floor and those below. */
 const FLOORS: readonly (readonly RegExp[])[] = [
   [/^src\/problems\.ts$/],
-  [/^src\/config\.ts$/, /^src\/lib\//, /^src\/logger\.ts$/, /^src\/sqlite\//],
+  [/^src\/(?:config|settings)\.ts$/, /^src\/lib\//, /^src\/logger\.ts$/, /^src\/sqlite\//],
   [
     /^src\/operations\//,
     /^src\/jobs\/(?:job|output-result)\.ts$/,
     /^src\/jobs\/recipe\.ts$/,
-    /^src\/(engine-)?contracts\.ts$/,
+    /^src\/(?:engine-|register-)?contracts\.ts$/,
   ],
   // The domain.
-  [/^src\/(?:jobs|access|webhooks|uploads)\//],
+  [/^src\/(?:jobs|access|webhooks|uploads|metrics|idempotency)\//],
   [/^src\/(?:queues|registers|stores|engines)\//, /^workers\//],
-  [/^src\/plugins\//, /^src\/routes\//],
+  // Runs anywhere: of the server it may know shapes, by `import type`.
+  [/^src\/client\//],
+  [/^src\/plugins\//, /^src\/routes\//, /^src\/reference\//],
+  // Runs in browsers: of the server it may know shapes, by `import type`.
+  [/^src\/console\//, /^src\/cli\//],
   [/^src\/app\.ts$/],
   [/^src\/server\.ts$/],
   [/^src\/cluster\//],
@@ -68,10 +72,21 @@ describe('imports', () => {
     const upwards = imports.filter(
       ({ from, to, typeOnly }) =>
         to.startsWith('src/') &&
-        !(typeOnly && /^src\/(engine-)?contracts\.ts$/.test(to)) &&
+        !(typeOnly && /^src\/(?:engine-|register-)?contracts\.ts$/.test(to)) &&
         floorOf(to) > floorOf(from),
     );
     expect(upwards.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+
+  it('of the client and the CLI load nothing of the server', () => {
+    const outside = imports.filter(
+      ({ from, to, typeOnly }) =>
+        /^src\/(?:client|cli)\//.test(from) &&
+        !typeOnly &&
+        !to.startsWith('src/client/') &&
+        !(from.startsWith('src/cli/') && /^(?:src\/cli\/|node:)/.test(to)),
+    );
+    expect(outside.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
   });
 
   it('never join two adapters', () => {
@@ -101,6 +116,7 @@ describe('doors', () => {
     ['piscina', ['src/engines/image-pool.ts', 'workers/image.ts']],
     ['sqlite', ['src/sqlite/', 'src/queues/', 'src/registers/']],
     ['fluent-ffmpeg', ['src/engines/']],
+    ['prom-client', ['src/metrics/runtime.ts', 'src/metrics/exposition.ts']],
     ['child_process', ['src/engines/']],
     ['cluster', ['src/cluster/', 'src/main.ts']],
   ])('%s is opened only by %j', (name, doors) => {
@@ -109,9 +125,10 @@ describe('doors', () => {
     expect(users.filter((file) => !doors.some((door) => file.startsWith(door)))).toEqual([]);
   });
 
-  it('process.env is read in config.ts and main.ts only', () => {
+  it('process.env is read in config.ts and the two main.ts only', () => {
     const readers = files.filter((file) => /process\.env/.test(readFileSync(join(root, file), 'utf8')));
-    expect(readers.filter((file) => file !== 'src/config.ts' && file !== 'src/main.ts')).toEqual([]);
+    const entries = ['src/config.ts', 'src/main.ts', 'src/cli/main.ts'];
+    expect(readers.filter((file) => !entries.includes(file))).toEqual([]);
   });
 
   it('files stay small enough to hold in mind', () => {

@@ -12,6 +12,8 @@ import { startProgram } from './support/program.ts';
 import type { Program } from './support/program.ts';
 
 const bash = promisify(execFile);
+const ROOT = resolve(import.meta.dirname, '..');
+const MEDIAMILL = resolve(ROOT, 'scripts/mediamill');
 const readme = await readFile(resolve(import.meta.dirname, '../README.md'), 'utf8');
 
 interface Example {
@@ -21,7 +23,9 @@ interface Example {
 }
 
 const examples: Example[] = [
-  ...readme.matchAll(/```sh\n((?:curl|URL_KEYS).*?)```(?:\n\n```(?:http|json)\n(.*?)```)?/gs),
+  ...readme.matchAll(
+    /```sh\n((?:curl|URL_KEYS|UPLOAD=|\.\/scripts\/mediamill|npm run keys).*?)```(?:\n\n```(?:http|json)\n(.*?)```)?/gs,
+  ),
 ].map(([, command = '', answer]) => ({ command, answer }));
 
 let program: Program;
@@ -65,6 +69,8 @@ describe('the README', () => {
   it.each(examples)('$command', async ({ command, answer }) => {
     const script = command
       .replaceAll('http://127.0.0.1:3000', program.address)
+      .replaceAll('./scripts/mediamill', `${MEDIAMILL} --server ${program.address}`)
+      .replaceAll('npm run keys --', `DATA_DIR=keys ${process.execPath} ${resolve(ROOT, 'scripts/keys.ts')}`)
       // The examples run in a folder of their own, where npm has no project.
       .replaceAll(
         'npm run --silent sign --',
@@ -74,7 +80,7 @@ describe('the README', () => {
       cwd: folder,
       env: { ...process.env, JOB: job },
     });
-    if (stdout.startsWith('{"id"')) {
+    if (stdout.startsWith('{"id"') && stdout.includes('"outputs"')) {
       const accepted = JSON.parse(stdout) as { id: string };
       if (command.includes('/v1/videos?')) job = accepted.id;
       expect(await finishedJob(program.address, accepted.id)).toMatchObject({ status: 'succeeded' });

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { buildApp } from '../../src/app.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import { createMeter } from '../../src/metrics/meter.ts';
 
 export async function openApiDocument(): Promise<string> {
   const unused = {} as never;
@@ -12,15 +13,21 @@ export async function openApiDocument(): Promise<string> {
     log: pino({ level: 'silent' }),
     queue: unused,
     records: unused,
+    meters: unused,
     store: unused,
     images: unused,
     videos: unused,
     sources: unused,
     uploads: unused,
+    received: unused,
     cache: unused,
     presets: new Map(),
     fallback: undefined,
     version: '1',
+    webhooks: unused,
+    aftermath: unused,
+    traffic: createMeter().traffic,
+    machine: async () => unused,
     leaving: new AbortController().signal,
   };
   const app = await buildApp(deps);

@@ -9,11 +9,11 @@ export type Scope = (typeof SCOPES)[number];
 /** How much a tenant may use; null: as much as it likes. */
 export interface TenantLimits {
   readonly requestsPerMinute: number | null;
-  /** Requests that work or send a body, at once. */
+  /** Requests that work or send a body, at once; and as many streams of events. */
   readonly concurrentRequests: number | null;
   /** Jobs that wait or run. */
   readonly activeJobs: number | null;
-  /** Bytes that are sent to the server, per day (UTC). */
+  /** Bytes that are sent to the server, or fetched for a job, per day (UTC). */
   readonly bytesPerDay: number | null;
   /** Minutes of video worked on, per day (UTC). */
   readonly minutesPerDay: number | null;
@@ -27,10 +27,20 @@ export const UNLIMITED: TenantLimits = {
   minutesPerDay: null,
 };
 
+/** Of the ceilings above, for the tenant of that name; those that are not named here are the settings'. */
+export type TenantOverrides = Partial<TenantLimits>;
+
+/** Whether a text can name a tenant: 1–64 of `a-z 0-9 - _`, the first a letter or a digit. */
+export function isTenantName(text: string): boolean {
+  return /^[a-z0-9][a-z0-9_-]{0,63}$/.test(text);
+}
+
 export interface Caller {
   readonly tenant: string;
   /** Null where nobody is asked for a key. */
   readonly keyId: string | null;
+  /** Null where the key itself was sent. */
+  readonly sessionId: string | null;
   readonly scopes: ReadonlySet<Scope>;
   readonly limits: TenantLimits;
 }
@@ -39,6 +49,7 @@ export interface Caller {
 export const ANYBODY: Caller = {
   tenant: DEFAULT_TENANT,
   keyId: null,
+  sessionId: null,
   scopes: new Set(SCOPES),
   limits: UNLIMITED,
 };

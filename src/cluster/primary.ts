@@ -16,6 +16,7 @@ import type { ToPrimary, ToProcess } from './messages.ts';
 import { initialState, wakeAt } from './supervision.ts';
 import type { SupervisorAction, SupervisorEvent } from './supervision.ts';
 import { supervise } from './supervisor.ts';
+import { createWatch } from './watch.ts';
 
 export interface PrimaryOptions {
   readonly config: Config;
@@ -63,6 +64,7 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
         return forks.get(action.process)?.send({ type: 'drain', deadline, why: action.why });
       }
       case 'kill':
+        watch.killed();
         return forks.get(action.process)?.kill();
       case 'abandon':
         return abandon(action.process);
@@ -89,6 +91,13 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
     }
   };
 
+  const watch = createWatch({
+    config,
+    log,
+    send: (id, message) => forks.get(id)?.send(message),
+    phases: () => new Map(Array.from(state.processes, ([id, { phase }]) => [id, phase])),
+  });
+
   cluster.setupPrimary({ execArgv: [...process.execArgv, ...PROCESS_FLAGS] });
   const start = (id: number): void => {
     const owner = randomUUID();
@@ -102,13 +111,15 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
       setImmediate(handle, { type: 'exited', process: id, code: null, signal: null } as const);
       return;
     }
+    watch.forked();
     closeLostConnections(worker);
     const child = worker.process;
     forks.set(id, { owner, pid: child.pid, send: channelSender(child), kill: () => child.kill('SIGKILL') });
     worker.on('message', (message: ToPrimary) => heard(id, message));
-    worker.once('exit', (code: number | null, signal: string | null) =>
-      handle({ type: 'exited', process: id, code, signal }),
-    );
+    worker.once('exit', (code: number | null, signal: string | null) => {
+      watch.exited(id, code, signal);
+      handle({ type: 'exited', process: id, code, signal });
+    });
     worker.on('error', (error: Error) => {
       log.error({ err: error, process: child.pid }, 'process trouble');
       // Could not even be spawned: there will be no 'exit'.
@@ -124,9 +135,14 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
         for (const hint of quarantine.current(Date.now())) forks.get(id)?.send({ type: 'hint', hint });
         return handle({ type: 'ready', process: id });
       case 'overrun':
+        watch.overran();
         return handle({ type: 'overrun', process: id });
       case 'hint':
         return relay(message.hint, id);
+      case 'report':
+        return watch.heard(id, message);
+      case 'machine':
+        return forks.get(id)?.send({ type: 'machine', view: watch.view() });
     }
   };
 
@@ -147,15 +163,36 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
   process.on('SIGHUP', () =>
     handle(hasTerminal && !terminalIsThere() ? { type: 'stop', signal: 'SIGHUP' } : { type: 'reload' }),
   );
-  handle({ type: 'tick' });
+  watch.start().then(
+    () => handle({ type: 'tick' }),
+    (error: unknown) => {
+      log.fatal({ err: error }, adminMistake(error, config) ?? 'the admin port cannot be opened');
+      process.exit(1);
+    },
+  );
+}
+
+/** What a person must change, where that is known. */
+function adminMistake(error: unknown, { ADMIN_HOST, ADMIN_PORT }: Config): string | undefined {
+  switch ((error as NodeJS.ErrnoException | null)?.code) {
+    case 'EADDRINUSE':
+      return `${ADMIN_HOST}:${ADMIN_PORT} is in use by another program: stop that, or set ADMIN_PORT to another number`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `ADMIN_HOST=${ADMIN_HOST} is no address of this machine: set it to one that it has, such as 127.0.0.1`;
+    case 'EACCES':
+      return `${ADMIN_HOST}:${ADMIN_PORT} may not be used by this user: set ADMIN_PORT to 1024 or more`;
+    default:
+      return undefined;
+  }
 }
 
 /**
  * V8 counts the bytes of uploads as memory of a heap that is 20 MB small, and so marked all of it anew every seventh
  * image: 3 of 22 ms of CPU for each (measured with a 800 kB JPEG). A heap that may begin at 128 MB is marked when it
- * is worth it.
+ * is worth it. The warning is of stripping types from the console's sources, of which an operator need not know.
  */
-const PROCESS_FLAGS = ['--initial-old-space-size=128'];
+const PROCESS_FLAGS = ['--initial-old-space-size=128', '--disable-warning=ExperimentalWarning'];
 
 /** SIGHUP also says that the window was closed in which the program was started by hand. */
 function terminalIsThere(): boolean {

@@ -5,9 +5,12 @@ import { ConfigError } from '../config.ts';
 import type { Config } from '../config.ts';
 import type { HintBus } from '../contracts.ts';
 import type { Logger } from '../logger.ts';
+import type { MachineView } from '../metrics/machine.ts';
+import type { Report } from '../metrics/report.ts';
+import { createAsking } from './asking.ts';
 import { channelSender } from './channel.ts';
 import { ipcHints } from './hints.ts';
-import type { DrainReason, ToProcess } from './messages.ts';
+import type { DrainReason, ReportMessage, ToProcess } from './messages.ts';
 
 /** What the cluster needs of a server. */
 export interface RunningServer {
@@ -15,6 +18,8 @@ export interface RunningServer {
   readonly address: string;
   /** Takes nothing new, ends what runs by `deadline` (milliseconds since 1970), gives jobs back, closes all. */
   close(deadline: number, why: DrainReason): Promise<void>;
+  /** What it tells of itself, also after it was closed. */
+  readonly report?: Report;
 }
 
 export interface ProcessOptions {
@@ -29,13 +34,21 @@ export interface ProcessOptions {
     readonly owner: string;
     /** An image overran its deadline and cannot be stopped. */
     readonly onOverrun: () => void;
+    /** The primary's view of the machine; undefined if it does not answer in time. */
+    readonly askPrimary: () => Promise<MachineView | undefined>;
   }) => Promise<RunningServer>;
 }
+
+/** Milliseconds that the primary gets to answer. */
+const ASK_MS = 1000;
+/** There is one primary. */
+const PRIMARY = 0;
 
 /** Resolves when the server serves. From then on the primary decides; ends by process.exit or SIGKILL. */
 export async function runProcess({ config, log, owner, startServer }: ProcessOptions): Promise<void> {
   const send = channelSender(process);
   const hints = ipcHints((hint) => send({ type: 'hint', hint }));
+  const machine = createAsking<MachineView>({ send: () => send({ type: 'machine' }), waitMs: ASK_MS });
   let leaving = false;
   let closed = false;
   /** A native call runs that cannot be stopped. */
@@ -62,13 +75,32 @@ export async function runProcess({ config, log, owner, startServer }: ProcessOpt
       stuck = true;
       send({ type: 'overrun' });
     },
+    askPrimary: async () => (await machine.ask([PRIMARY])).get(PRIMARY),
   });
+
+  const tell = async (about: ReportMessage['about']): Promise<void> => {
+    try {
+      const { report } = await starting;
+      if (about === 'metrics') {
+        const value = await report?.metrics();
+        send({ type: 'report', about, ...(value && { value }) });
+      } else {
+        const value = await report?.sample();
+        send({ type: 'report', about, ...(value && { value }) });
+      }
+    } catch (error) {
+      log.warn({ err: error, about }, 'this process could not tell of itself');
+      send({ type: 'report', about });
+    }
+  };
 
   const drain = async (deadline: number, why: DrainReason): Promise<void> => {
     if (leaving) return;
     leaving = true;
     const server = await starting;
     await server.close(deadline, why).catch((error: unknown) => log.error({ err: error }, 'closing failed'));
+    // Counted on by the others: what it did must not be forgotten.
+    if (config.ADMIN_PORT !== undefined) await tell('metrics');
     closed = true;
     // Waits until the primary has taken back the connections that it was handing over just now.
     cluster.worker?.disconnect();
@@ -76,6 +108,8 @@ export async function runProcess({ config, log, owner, startServer }: ProcessOpt
 
   process.on('message', (message: ToProcess) => {
     if (message.type === 'hint') hints.deliver(message.hint);
+    else if (message.type === 'report') void tell(message.about);
+    else if (message.type === 'machine') machine.answered(PRIMARY, message.view);
     // A server that never started is told of below.
     else if (message.type === 'drain') drain(message.deadline, message.why).catch(() => {});
   });

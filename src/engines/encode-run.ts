@@ -41,7 +41,9 @@ export async function encodeRun(
 ): Promise<FfmpegLog | null> {
   const { scratch } = place;
   const log = new FfmpegLog();
+  let written = 0;
   const reader = new ProgressReader((block) => {
+    written = Math.max(written, block.outSeconds ?? 0);
     if (!block.isLast) onProgress(block);
   });
   for (const { file } of run.outputs) {
@@ -58,7 +60,10 @@ export async function encodeRun(
     onProgress: (text) => reader.feed(text),
   });
   const problem = failureOf(end, log, { timeoutSeconds, hide: hidden(run) });
-  if (problem === null) return log;
+  if (problem === null) {
+    tools.made(written);
+    return log;
+  }
   logger?.debug({ code: end.code, signal: end.signal, reason: log.reason(hidden(run)) }, 'ffmpeg failed');
   const isFinal = problem.code !== 'encode_failed' && problem.code !== 'video_unreadable';
   if (run.fallback !== null && !isFinal) return null;

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import type { Readable } from 'node:stream';
+import type { FfmpegOutcome, Metrics } from '../metrics/metrics.ts';
 import { Problem } from '../problems.ts';
 import { guarded, hardLimits, NO_GUARDS } from './child-guard.ts';
 import type { ChildLimits, GuardTools } from './child-guard.ts';
@@ -25,6 +26,8 @@ export interface ToolPaths {
   readonly ffprobePath: string;
   /** Wall clock of one FFmpeg run. */
   readonly timeoutSeconds: number;
+  /** Counts the runs. */
+  readonly metrics?: Pick<Metrics, 'ffmpegBegins' | 'mediaSeconds'>;
 }
 
 export interface FfmpegRun {
@@ -77,6 +80,11 @@ export class FfmpegTools {
       },
     );
     return this.#hardware;
+  }
+
+  /** So many seconds of media were written by a run that went well. */
+  made(seconds: number): void {
+    this.#paths.metrics?.mediaSeconds.add(seconds);
   }
 
   async #ask(): Promise<Capabilities> {
@@ -157,13 +165,29 @@ export class FfmpegTools {
       openFiles: 256,
     };
     const command = guarded({ program, args }, tools, limits, hard);
-    const end = await runChild({ ...how, command, onStderr: (text) => log.feed(text) }).catch(notStarted);
+    const { metrics, ffprobePath } = this.#paths;
+    const ended = metrics?.ffmpegBegins(program === ffprobePath ? 'ffprobe' : 'ffmpeg');
+    let outcome: FfmpegOutcome = 'missing';
+    let end: ChildEnd;
+    try {
+      end = await runChild({ ...how, command, onStderr: (text) => log.feed(text) }).catch(notStarted);
+      outcome = outcomeOf(end);
+    } finally {
+      ended?.(outcome);
+    }
     log.end();
     if (end.stopped === 'aborted') how.signal.throwIfAborted();
     // The wrapping tools say so by these codes when they cannot start the program.
     if (end.code === 126 || end.code === 127) throw missing();
     return end;
   }
+}
+
+function outcomeOf({ code, signal, stopped }: ChildEnd): FfmpegOutcome {
+  if (stopped !== null) return stopped === 'timeout' ? 'timeout' : 'stopped';
+  if (code === 126 || code === 127) return 'missing';
+  if (signal !== null) return 'killed';
+  return code === 0 ? 'succeeded' : 'failed';
 }
 
 function readLines(stdout: Readable, onLine: (line: string) => void): void {

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import type { MediaFile, SourceFacts, VideoEngine, VideoStreaming } from '../engine-contracts.ts';
 import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { mainAudio, mainVideo } from '../operations/media-probe.ts';
 import type { MediaProbe } from '../operations/media-probe.ts';
 import { analysesOf, planOutputs } from '../operations/video.ts';
@@ -38,6 +39,8 @@ export interface VideoEngineOptions {
   /** False: every output is encoded in one piece. */
   readonly chunks?: boolean;
   readonly log?: Pick<Logger, 'debug' | 'warn'>;
+  /** Counts the runs. */
+  readonly metrics?: Pick<Metrics, 'ffmpegBegins' | 'mediaSeconds'>;
   /** Milliseconds, for estimates. */
   readonly now?: () => number;
 }
@@ -130,7 +133,8 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
   async function stream(request: StreamRequest): Promise<VideoStreaming> {
     const { source, capabilities, context } = await open({ ...request, outputs: { video: request.output } });
     const findings = await analyse(analysesOf(request.output, source), { ...context, source });
-    return streamOutput(request, { ...source, findings }, capabilities, context);
+    const started = await streamOutput(request, { ...source, findings }, capabilities, context);
+    return { ...started, durationSeconds: source.probe.durationSeconds };
   }
 
   function count<T>(work: Promise<T>): Promise<T> {

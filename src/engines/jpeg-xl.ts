@@ -4,6 +4,7 @@ import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LocalFile } from '../contracts.ts';
 import type { ImageEngine } from '../engine-contracts.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { sniff, SNIFF_BYTES } from '../lib/media-type.ts';
 import type { ImageOutput } from '../operations/image.ts';
 import { readOwn } from '../lib/own-bytes.ts';
@@ -23,6 +24,8 @@ export interface JpegXlOptions {
   readonly queue: number;
   /** A new empty folder. */
   readonly scratch: (name: string) => Promise<LocalFile>;
+  /** Counts the runs. */
+  readonly metrics?: Pick<Metrics, 'ffmpegBegins' | 'mediaSeconds'>;
 }
 
 const MEDIA_TYPE = 'image/jxl';

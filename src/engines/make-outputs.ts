@@ -2,13 +2,14 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ProducedOutput } from '../engine-contracts.ts';
 import type { Source } from '../operations/video-operation.ts';
 import { Problem } from '../problems.ts';
 import { ChunkFault, CopyFault } from './encode-run.ts';
 import type { Capabilities } from './ffmpeg-capabilities.ts';
 import type { RunPlace } from './ffmpeg-command.ts';
 import { Making } from './making.ts';
-import type { MakingOptions, Produced, ProduceRequest } from './making.ts';
+import type { MakingOptions, Produced, ProduceRequest, TakeOutput } from './making.ts';
 import { withoutEmptyTracks } from './empty-tracks.ts';
 
 export async function makeOutputs(
@@ -19,6 +20,13 @@ export async function makeOutputs(
   options: MakingOptions,
 ): Promise<Produced> {
   let progress = 0;
+  const made = new Map<string, ProducedOutput>();
+  const warnings = new Set<string>();
+  const take: TakeOutput = async (name, output, told) => {
+    await request.onOutput?.(name, output);
+    made.set(name, output);
+    for (const warning of told) warnings.add(warning);
+  };
   const steady: ProduceRequest = {
     ...request,
     // A second attempt begins at nothing, its watchers do not.
@@ -27,16 +35,30 @@ export async function makeOutputs(
       request.onProgress({ ...update, progress });
     },
   };
-  const warnings: string[] = [];
   let tried = source;
   for (let number = 0; ; number++) {
     // A folder of its own: what an earlier try has left there must not be taken for the work of this one.
     const scratch = join(place.scratch, `try-${number}`);
     await mkdir(scratch, { recursive: true });
-    const making = new Making(steady, tried, { ...place, scratch }, capabilities, options);
+    // What is finished has passed its check, however the rest is to be made.
+    const outputs = Object.fromEntries(Object.entries(request.outputs).filter(([name]) => !made.has(name)));
+    const making = new Making(
+      { ...steady, outputs },
+      tried,
+      { ...place, scratch },
+      capabilities,
+      options,
+      take,
+    );
     try {
-      const made = await making.run();
-      return { ...made, warnings: [...warnings, ...made.warnings] };
+      await making.run();
+      const inOrder = Object.keys(request.outputs).map((name) => [name, made.get(name)] as const);
+      return {
+        outputs: Object.fromEntries(
+          inOrder.filter((entry): entry is [string, ProducedOutput] => entry[1] !== undefined),
+        ),
+        warnings: [...warnings],
+      };
     } catch (error) {
       const next =
         plainer(error, tried, making) ?? (await sounder(error, tried, warnings, place, request, options));
@@ -63,7 +85,7 @@ function plainer(error: unknown, tried: Source, making: Making): Source | null {
 async function sounder(
   error: unknown,
   tried: Source,
-  warnings: string[],
+  warnings: Set<string>,
   place: RunPlace,
   { signal }: ProduceRequest,
   { tools }: MakingOptions,
@@ -71,7 +93,7 @@ async function sounder(
   if (!isBroken(error) || tried.audio === null) return null;
   const { source, empty } = await withoutEmptyTracks(tried, place, tools, signal);
   if (empty.length === 0) return null;
-  warnings.push(
+  warnings.add(
     `The source names sound that it does not have (track ${empty.join(', ')}), which was left out.`,
   );
   return source;

@@ -13,7 +13,6 @@ import { planRuns } from '../operations/video/plan.ts';
 import type { Plan } from '../operations/video/plan.ts';
 import { foldersOf } from '../operations/video/run.ts';
 import type { Run, RunOutput } from '../operations/video/run.ts';
-import { Problem } from '../problems.ts';
 import { checkPiece } from './check-piece.ts';
 import type { CheckedPiece } from './check-piece.ts';
 import { encodeInChunks } from './chunks.ts';
@@ -26,10 +25,14 @@ import { ProgressSum } from './ffmpeg-progress.ts';
 import type { FfmpegTools } from './ffmpeg-tools.ts';
 import { beginFinish } from './finish.ts';
 import type { Follower } from './finish/follower.ts';
+import { requireEncoders } from './require-encoders.ts';
 import { broken } from './verify.ts';
 
 export type ProduceRequest = Parameters<VideoEngine['produce']>[0];
 export type Produced = Awaited<ReturnType<VideoEngine['produce']>>;
+
+/** What becomes of a finished output, with all that is to be said of how it turned out. */
+export type TakeOutput = (name: string, output: ProducedOutput, warnings: readonly string[]) => Promise<void>;
 
 export interface MakingOptions {
   readonly tools: FfmpegTools;
@@ -56,8 +59,11 @@ export class Making {
   readonly #progress: ProgressSum;
   readonly #checked = new Map<string, CheckedPiece>();
   readonly #followers = new Map<string, Follower>();
+  readonly #take: TakeOutput;
+  /** Of each output, how many runs and batches it still waits for. */
+  readonly #left: Map<string, number>;
   #following: Promise<void> | null = null;
-  readonly #warnings = new Set<string>();
+  readonly #warnings = new Map<string, Set<string>>();
   /** Aborts the other lane when one fails. */
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -68,9 +74,11 @@ export class Making {
     place: RunPlace,
     capabilities: Capabilities,
     options: MakingOptions,
+    take: TakeOutput,
   ) {
     this.#request = request;
     this.#options = options;
+    this.#take = take;
     this.#place = place;
     this.#source = source;
     this.#version = capabilities.ffmpeg ?? '';
@@ -80,6 +88,13 @@ export class Making {
     this.#plan = planRuns(this.#parts, source);
     this.#runs = [...this.#plan.preparations, ...this.#plan.runs, ...this.#plan.stills];
     this.#batches = planBatches(this.#parts, source);
+    this.#left = new Map(Object.keys(this.#parts).map((name) => [name, 0]));
+    for (const names of [
+      ...this.#runs.map(namesIn),
+      ...this.#batches.map(({ members }) => namesOf(members)),
+    ]) {
+      for (const name of names) this.#left.set(name, (this.#left.get(name) ?? 0) + 1);
+    }
     this.#progress = new ProgressSum([...this.#runs, ...this.#batches], options.now ?? Date.now);
     this.#signal = AbortSignal.any([request.signal, this.#stop.signal]);
   }
@@ -88,17 +103,17 @@ export class Making {
     return this.#runs.some(copies);
   }
 
-  async run(): Promise<Produced> {
+  /** Hands each output over as soon as nothing is left to be done for it. */
+  async run(): Promise<void> {
     await this.#begin();
     try {
+      // What only the source's facts are needed for.
+      for (const [name, left] of this.#left) if (left === 0) await this.#finish(name);
       await this.#lane(this.#plan.preparations);
       await this.#beside(this.#lane(this.#plan.runs), this.#lane(this.#plan.stills), this.#inChunks());
     } finally {
       await this.#following;
     }
-    const outputs: Record<string, ProducedOutput> = {};
-    for (const name of Object.keys(this.#parts)) outputs[name] = await this.#finish(name);
-    return { outputs, warnings: [...this.#warnings] };
   }
 
   /** Nothing of ours may be running when the caller hears of a failure. */
@@ -162,10 +177,11 @@ export class Making {
           this.#request.onProgress(this.#progress.reach(number, done, speed, isFound)),
       });
       for (const { output, checked } of joined) {
-        for (const warning of checked.warnings) this.#warnings.add(warning);
+        this.#warn(output.name, checked.warnings);
         this.#checked.set(output.file, checked);
       }
       this.#request.onProgress(this.#progress.finish(number));
+      await this.#done(namesOf(batch.members));
     }
   }
 
@@ -189,6 +205,7 @@ export class Making {
       this.#accept(run, run.outputs[index] as RunOutput, checked, damage);
     }
     this.#request.onProgress(this.#progress.finish(number));
+    await this.#done(namesIn(run));
   }
 
   #context(): RunContext {
@@ -210,21 +227,41 @@ export class Making {
     }
     // What a still of the same run would say, the clip says better: it knows where the source breaks off.
     const clipSpeaks = piece.expects.kind === 'still' && run.outputs.length > 1;
-    for (const warning of clipSpeaks ? [] : warnings) this.#warnings.add(warning);
+    if (!clipSpeaks) this.#warn(name, warnings);
     this.#checked.set(file, checked);
   }
 
-  async #finish(name: string): Promise<ProducedOutput> {
+  #warn(name: string, warnings: readonly string[]): void {
+    const known = this.#warnings.get(name) ?? new Set();
+    for (const warning of warnings) known.add(warning);
+    this.#warnings.set(name, known);
+  }
+
+  /** A run or a batch is done: whoever waited for nothing else is finished. */
+  async #done(names: ReadonlySet<string>): Promise<void> {
+    for (const name of names) {
+      const left = (this.#left.get(name) ?? 0) - 1;
+      this.#left.set(name, left);
+      if (left === 0) await this.#finish(name);
+    }
+  }
+
+  async #finish(name: string): Promise<void> {
+    const follower = this.#followers.get(name);
+    // Its last look must not meet another one.
+    this.#followers.delete(name);
+    await this.#following;
+    this.#signal.throwIfAborted();
     const part = this.#parts[name] as OutputPart;
     const folder = this.#folders[name] ?? '';
     const pieces = part.pieces.flatMap(({ file }) => this.#checked.get(`${folder}/${file}`) ?? []);
-    const finished = await this.#followers.get(name)?.end(pieces);
+    const finished = await follower?.end(pieces);
     const [first] = finished?.files ?? [];
     if (finished === undefined || first === undefined) throw broken(name, 'it has no files', null);
-    for (const warning of finished.warnings ?? []) this.#warnings.add(warning);
+    this.#warn(name, finished.warnings ?? []);
     const file = pieces[0]?.files[0];
     const size = finished.size ?? file?.size ?? null;
-    return {
+    const output: ProducedOutput = {
       files: finished.files,
       mediaType: first.mediaType,
       bytes: finished.bytes ?? finished.files.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -233,25 +270,16 @@ export class Making {
       durationSeconds: finished.durationSeconds ?? file?.durationSeconds ?? null,
       decisions: [...(this.#plan.decisions[name] ?? part.decisions), ...(finished.decisions ?? [])],
     };
+    await this.#take(name, output, [...(this.#warnings.get(name) ?? [])]);
   }
 }
 
 const EMPTY = 'it is empty';
 
-export function requireEncoders(
-  parts: Readonly<Record<string, OutputPart>>,
-  capabilities: Capabilities,
-): void {
-  for (const [name, { encoders }] of Object.entries(parts)) {
-    const lacking = encoders.filter((encoder) => !capabilities.encoders.includes(encoder));
-    if (lacking.length > 0) {
-      throw new Problem(
-        'encoder_missing',
-        `Output "${name}" needs the encoder ${lacking.join(' and ')}, which the server's FFmpeg lacks. Ask for another format.`,
-      );
-    }
-  }
-}
+const namesOf = (things: readonly { readonly name: string }[]): ReadonlySet<string> =>
+  new Set(things.map(({ name }) => name));
+
+const namesIn = ({ outputs }: Run): ReadonlySet<string> => namesOf(outputs);
 
 function inPairs<T>(items: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(items.length / 2) }, (_, pair) =>

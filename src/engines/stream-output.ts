@@ -17,7 +17,7 @@ import { ffmpegArguments, STDOUT } from './ffmpeg-command.ts';
 import { damageIn, failureOf } from './ffmpeg-failure.ts';
 import { FfmpegLog } from './ffmpeg-log.ts';
 import { ProgressReader } from './ffmpeg-progress.ts';
-import { requireEncoders } from './making.ts';
+import { requireEncoders } from './require-encoders.ts';
 import { broken, tolerance } from './verify.ts';
 
 export type StreamRequest = Parameters<VideoEngine['stream']>[0];
@@ -31,7 +31,7 @@ export async function streamOutput(
   source: Source,
   capabilities: Capabilities,
   context: RunContext,
-): Promise<VideoStreaming> {
+): Promise<Started> {
   const plain = { ...source, mayCopy: false };
   const first = plan(output, source, capabilities);
   const isHalf = copiesHalf(first.piece);
@@ -50,6 +50,8 @@ export async function streamOutput(
   }
   return start(planned, context);
 }
+
+type Started = Omit<VideoStreaming, 'durationSeconds'>;
 
 interface Planned {
   readonly part: OutputPart;
@@ -101,7 +103,7 @@ const MEDIA: Readonly<Record<string, Buffer>> = {
 const HEAD_BYTES = 64 * 1024;
 
 /** Resolves with the first media: a header alone is no video yet. Rejects if FFmpeg ends before. */
-async function start({ piece, run, rest, decisions }: Planned, context: RunContext): Promise<VideoStreaming> {
+async function start({ piece, run, rest, decisions }: Planned, context: RunContext): Promise<Started> {
   const stop = new AbortController();
   const begun = Promise.withResolvers<void>();
   const judged = Promise.withResolvers<void>();

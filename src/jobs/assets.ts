@@ -8,6 +8,8 @@ import { Problem } from '../problems.ts';
 const MAX_ASSETS = 10;
 
 export interface AssetLimits {
+  /** Whose stored sources may be read. */
+  readonly tenant: string;
   /** Of each. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
@@ -20,20 +22,24 @@ export interface AssetLimits {
 export async function readAssets(
   outputs: readonly ImageOutput[],
   reader: SourceReader,
-  { maxBytes, signal }: AssetLimits,
+  { tenant, maxBytes, signal }: AssetLimits,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const references = assetsOf(outputs);
-  if (references.length > MAX_ASSETS) {
-    throw new Problem(
-      'recipe_invalid',
-      `The steps name ${references.length} other pictures; at most ${MAX_ASSETS} are allowed.`,
-    );
-  }
+  assertAssetCount(references);
   const read = references.map(async (reference) => {
-    const { bytes } = await reader.read(reference, { maxBytes, ...(signal && { signal }) });
+    const { bytes } = await reader.read(reference, { tenant, maxBytes, ...(signal && { signal }) });
     return [reference, bytes] as const;
   });
   return new Map(await Promise.all(read));
+}
+
+/** Throws `recipe_invalid` for more other pictures than an order may name. */
+export function assertAssetCount({ length }: readonly string[]): void {
+  if (length <= MAX_ASSETS) return;
+  throw new Problem(
+    'recipe_invalid',
+    `The steps name ${length} other pictures; at most ${MAX_ASSETS} are allowed.`,
+  );
 }
 
 /** An engine that reads the other pictures of its outputs itself, so that routes and runner need not know of them. */
@@ -47,8 +53,9 @@ export function withAssets(
       if (options.assets !== undefined || assetsOf(outputs).length === 0) {
         return engine.render(source, outputs, options);
       }
-      const { signal } = options;
-      const assets = await readAssets(outputs, reader, { ...limits, signal });
+      const { tenant, signal } = options;
+      if (tenant === undefined) throw new Error('other pictures are asked for, and nobody says whose');
+      const assets = await readAssets(outputs, reader, { ...limits, tenant, signal });
       return engine.render(source, outputs, { ...options, assets });
     },
     inspect: (...task) => engine.inspect(...task),

@@ -44,6 +44,8 @@ export interface ImageShelf {
   readonly prefix: string;
   readonly jobId: string;
   readonly signal: AbortSignal;
+  /** Told of each output as soon as it is stored. */
+  readonly onOutput: (name: string, result: OutputResult) => void;
 }
 
 /** Stores the renditions of all outputs, which are in the order of `wanted`. */
@@ -58,10 +60,12 @@ export async function keepImages(
     const own = images.slice(at, (at += output.renditions.length));
     if (own.length < output.renditions.length)
       throw new Error(`the engine made too few images for output ${output.name}`);
-    results[output.name] =
+    const result =
       output.set === undefined
         ? await keepImage(output.name, own, shelf)
         : await keepSet(output, output.set, own, shelf);
+    results[output.name] = result;
+    shelf.onOutput(output.name, result);
   }
   return results;
 }
@@ -73,7 +77,7 @@ async function keepImage(
 ): Promise<OutputResult> {
   if (image === undefined) throw new Error(`the engine made no image for output ${name}`);
   const { data, mediaType, width, height, decisions } = image;
-  const key = await put(`${name}.${mediaType.split('/')[1]}`, data, shelf);
+  const key = await put(`${name}.${mediaType.split('/')[1]?.replace('jpeg', 'jpg')}`, data, shelf);
   return { mediaType, bytes: data.length, width, height, durationSeconds: null, decisions, key };
 }
 

@@ -21,14 +21,16 @@ export const problemSchema = z.object({
 export const outputViewSchema = z.object({
   name: z.string(),
   type: z.string().describe('As in the recipe'),
-  status: z.enum(JOB_STATUSES),
+  status: z
+    .enum(JOB_STATUSES)
+    .describe('`succeeded` as soon as it is finished, also while others of the job are still being made'),
   mediaType: nullable(z.string()),
   bytes: nullable(z.number().int()),
   width: nullable(z.number().int()).describe('Pixels'),
   height: nullable(z.number().int()).describe('Pixels'),
   durationSeconds: nullable(z.number()),
   url: nullable(z.string()).describe(
-    'Where its bytes are, once published; a stream can be watched there while it is being made',
+    'Where its bytes are, once it is finished; a stream can be watched there while it is being made. If the job fails, they are gone',
   ),
   decisions: z.array(z.string()).describe('What was decided for it, and why'),
   files: z
@@ -57,7 +59,7 @@ export const jobViewSchema = z
   .object({
     id: z.string(),
     status: z.enum(JOB_STATUSES),
-    phase: z.enum(['waiting', 'processing', 'done']),
+    phase: z.enum(['waiting', 'fetching', 'processing', 'done']),
     progress: z.number().min(0).max(1),
     speed: nullable(z.number()).describe('Seconds of media per second'),
     etaSeconds: nullable(z.number()),
@@ -69,17 +71,30 @@ export const jobViewSchema = z
     priority: z.number().int(),
     source: z.object({
       name: nullable(z.string()),
-      mediaType: z.string(),
-      bytes: z.number().int(),
+      url: nullable(z.string()).describe('Origin and path of where it is fetched from, without its query'),
+      mediaType: nullable(z.string()).describe('By its bytes; null until they are here'),
+      bytes: nullable(z.number().int()).describe('Null until they are here'),
       width: nullable(z.number().int()),
       height: nullable(z.number().int()),
       durationSeconds: nullable(z.number()),
     }),
+    recipe: z
+      .object({ outputs: z.record(z.string(), z.looseObject({ type: z.string() })) })
+      .describe('What was asked for, with all defaults: the same recipe makes the same again'),
     outputs: z.array(outputViewSchema),
     problem: nullable(problemSchema),
     warnings: z.array(z.string()),
     metadata: z.record(z.string(), z.string()),
-    links: z.object({ self: z.string(), cancel: nullable(z.string()) }),
+    webhook: nullable(z.object({ url: z.string() })).describe(
+      'Whom it tells of its end: origin and path, without the query',
+    ),
+    trace: nullable(z.string()).describe('W3C `traceparent` of the work on it'),
+    links: z.object({
+      self: z.string(),
+      events: z.string(),
+      deliveries: z.string(),
+      cancel: nullable(z.string()),
+    }),
   })
   .meta({ id: 'Job' });
 
@@ -96,7 +111,7 @@ export function outputPath(id: string, name: string, file?: string): string {
 /** The public form of a job: no keys of the store, every next address in it. */
 export function viewJob(job: Job): JobView {
   const self = jobPath(job.id);
-  const { key: _key, ...source } = job.source;
+  const { key: _key, url, ...source } = job.source;
   return {
     id: job.id,
     status: job.status,
@@ -110,7 +125,12 @@ export function viewJob(job: Job): JobView {
     expiresAt: isoOrNull(job.expiresAt),
     attempt: job.attempt,
     priority: job.priority,
-    source: { ...source, durationSeconds: micros(source.durationSeconds) },
+    source: {
+      ...source,
+      url: url === undefined ? null : withoutQuery(url),
+      durationSeconds: micros(source.durationSeconds),
+    },
+    recipe: job.recipe,
     outputs: viewOutputs(job),
     problem: job.problem && {
       type: problemType(job.problem.code),
@@ -119,8 +139,21 @@ export function viewJob(job: Job): JobView {
     },
     warnings: [...job.warnings],
     metadata: { ...job.metadata },
-    links: { self, cancel: isFinished(job) ? null : `${self}/cancel` },
+    webhook: job.webhook && { url: withoutQuery(job.webhook.url) },
+    trace: job.trace,
+    links: {
+      self,
+      events: `${self}/events`,
+      deliveries: `${self}/deliveries`,
+      cancel: isFinished(job) ? null : `${self}/cancel`,
+    },
   };
+}
+
+/** What follows may be a signature or a token. */
+export function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 }
 
 /** The `type` member of RFC 9457: relative, so that it holds wherever the server stands. */
@@ -136,13 +169,14 @@ export function viewFiles(id: string, name: string, files: readonly OutputFile[]
 
 function viewOutputs(job: Job): JobView['outputs'] {
   return Object.entries(job.recipe.outputs).map(([name, output]) => {
-    const result = job.results[name];
+    const ready = job.ready?.[name];
+    const result = job.results[name] ?? ready;
     const live = job.live?.[name];
     const urlOf = (file?: string): string => outputPath(job.id, name, file);
     return {
       name,
       type: output.type,
-      status: job.status,
+      status: ready === undefined ? job.status : 'succeeded',
       mediaType: result?.mediaType ?? live?.mediaType ?? null,
       bytes: result?.bytes ?? null,
       width: result?.width ?? null,

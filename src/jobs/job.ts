@@ -12,9 +12,10 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 
 /**
  * Jobs wait in lanes, so that images do not wait behind videos, nor short videos behind films. Every video job begins in
- * `video`; one that turns out to be long is moved to `film`.
+ * `video`; one that turns out to be long is moved to `film`. A job whose source is a URL begins in `fetch`, and is moved
+ * to where it belongs as soon as its bytes are here.
  */
-export const LANES = ['image', 'video', 'film'] as const;
+export const LANES = ['image', 'video', 'film', 'fetch'] as const;
 export type Lane = (typeof LANES)[number];
 
 export interface JobSource {
@@ -22,9 +23,12 @@ export interface JobSource {
   readonly key: string;
   /** The client's name for it, cleaned; for people only. */
   readonly name: string | null;
-  /** As sniffed from the bytes. */
-  readonly mediaType: string;
-  readonly bytes: number;
+  /** Where they are fetched from; it may hold secrets, so people are shown no more than its origin and path. */
+  readonly url?: string;
+  /** As sniffed from the bytes; null until they are here. */
+  readonly mediaType: string | null;
+  /** Null until they are here. */
+  readonly bytes: number | null;
   /** Pixels as shown, after rotation. */
   readonly width: number | null;
   readonly height: number | null;
@@ -45,7 +49,7 @@ export interface Job {
   readonly status: JobStatus;
   /** Grows with every change that a watcher would want to see. */
   readonly revision: number;
-  readonly phase: 'waiting' | 'processing' | 'done';
+  readonly phase: 'waiting' | 'fetching' | 'processing' | 'done';
   /** 0–1, never backwards within an attempt; 1 only once published. */
   readonly progress: number;
   /** Media seconds per wall second, once known. */
@@ -102,7 +106,9 @@ export interface ProgressUpdate {
   readonly live?: Readonly<Record<string, LiveOutput>>;
   /** Outputs that are finished from now on. */
   readonly ready?: Readonly<Record<string, OutputResult>>;
-  readonly source?: Partial<Pick<JobSource, 'mediaType' | 'width' | 'height' | 'durationSeconds'>>;
+  readonly source?: Partial<
+    Pick<JobSource, 'key' | 'name' | 'mediaType' | 'bytes' | 'width' | 'height' | 'durationSeconds'>
+  >;
 }
 
 /** How many attempts a job gets, and how long it is kept when it ended. */
@@ -181,7 +187,7 @@ function step(job: Job, action: JobAction, now: number, policy: JobPolicy): Job 
     return {
       ...job,
       status: 'running',
-      phase: 'processing',
+      phase: job.lane === 'fetch' ? 'fetching' : 'processing',
       attempt: job.attempt + 1,
       startedAt: now,
       progress: 0,

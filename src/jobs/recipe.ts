@@ -61,11 +61,8 @@ export function isOfImage(output: Output): output is ImageOutput | ImageSetOutpu
 /** Image media types that a video output accepts too: FFmpeg reads them as clips. */
 const MOVING_IMAGES = new Set(['image/gif']);
 
-/**
- * The lane that works on a recipe. Rejects a recipe that mixes image and video outputs (`recipe_invalid`)
- * or does not fit the source (`media_type_unsupported`), before anything is queued.
- */
-export function laneFor(recipe: Recipe, mediaType: string): Lane {
+/** What a recipe wants, whatever its source may be. Throws `recipe_invalid` for one that mixes image and video outputs. */
+export function workOf(recipe: Recipe): 'image' | 'video' {
   const entries = Object.entries(recipe.outputs);
   const images = entries.filter(([, output]) => isOfImage(output)).map(([name]) => name);
   if (images.length > 0 && images.length < entries.length) {
@@ -74,7 +71,15 @@ export function laneFor(recipe: Recipe, mediaType: string): Lane {
       `outputs ${images.join(', ')} are images, the others need a video. Send one job for images and one for videos; a still from a video is of type "thumbnail".`,
     );
   }
-  const lane = images.length > 0 ? 'image' : 'video';
+  return images.length > 0 ? 'image' : 'video';
+}
+
+/**
+ * The lane that works on a recipe. Throws `recipe_invalid` for one that mixes image and video outputs, and
+ * `media_type_unsupported` for one that does not fit the source, before anything is queued.
+ */
+export function laneFor(recipe: Recipe, mediaType: string): Lane {
+  const lane = workOf(recipe);
   const isImage = mediaType.startsWith('image/');
   if (lane === 'image' && !isImage) {
     throw new Problem(

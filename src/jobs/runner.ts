@@ -5,12 +5,17 @@ import { open } from 'node:fs/promises';
 import type { BlobStore, JobContext, JobHandler, JobQueue, JobResult } from '../contracts.ts';
 import type { ImageEngine } from '../engine-contracts.ts';
 import { readOwn } from '../lib/own-bytes.ts';
+import { fetchHandler } from './fetch-source.ts';
+import type { FetchOptions } from './fetch-source.ts';
 import { keepImages, sizeOf, wantedImages } from './image-results.ts';
+import type { ImageShelf } from './image-results.ts';
+import type { Aftermath } from './aftermath.ts';
+import { isFinished } from './job.ts';
 import type { Job, Lane } from './job.ts';
 import { chunksOf, produceVideos } from './video-results.ts';
 import type { VideoRunnerOptions } from './video-results.ts';
 
-export interface RunnerOptions extends VideoRunnerOptions {
+export interface RunnerOptions extends VideoRunnerOptions, FetchOptions {
   readonly images: ImageEngine;
 }
 
@@ -25,6 +30,7 @@ export function jobHandlers(options: RunnerOptions): Record<Lane, JobHandler> {
     image: handler(store, (job, prefix, context) => renderImages(job, prefix, context, store, images)),
     video: ofVideos,
     film: ofVideos,
+    fetch: fetchHandler(options, (job) => settle(store, job)),
   };
 }
 
@@ -55,7 +61,7 @@ function handler(store: BlobStore, attempt: Attempt): JobHandler {
 
 /** Removes everything of a finished job but its published results: the source, and what interrupted attempts left. */
 export async function settle(store: BlobStore, job: Job): Promise<void> {
-  await store.delete(job.source.key);
+  await deleteSource(store, job);
   await store.delete(chunksOf(job.id));
   const results = Object.values(job.results);
   const published = new Set(
@@ -67,14 +73,38 @@ export async function settle(store: BlobStore, job: Job): Promise<void> {
   }
 }
 
-/** Forgets a job and everything of it. A running one is stopped. */
-export async function removeJob(queue: JobQueue, store: BlobStore, id: string): Promise<Job | undefined> {
+export interface RemoveOptions {
+  readonly queue: JobQueue;
+  readonly store: BlobStore;
+  /** Without it nothing is owed for any end. */
+  readonly aftermath?: Pick<Aftermath, 'workOff' | 'settleUp'> | undefined;
+}
+
+/**
+ * Forgets a job and everything of it, once what is owed for its end is done or written down; rejects, and removes
+ * nothing, where that cannot be. A running one is stopped, and of its end nobody is told.
+ */
+export async function removeJob(
+  { queue, store, aftermath }: RemoveOptions,
+  id: string,
+): Promise<Job | undefined> {
+  const known = await queue.get(id);
+  if (known === undefined) return undefined;
+  await aftermath?.workOff([known]);
   const job = await queue.remove(id);
   if (job === undefined) return undefined;
-  await store.delete(job.source.key);
+  // It ended between the two.
+  if (isFinished(job) && !isFinished(known)) await aftermath?.settleUp(job);
+  await deleteSource(store, job);
   await store.delete(chunksOf(id));
   await store.delete(resultsOf(id));
   return job;
+}
+
+/** Its own, and what attempts at fetching it have left. */
+async function deleteSource(store: BlobStore, { id, source }: Job): Promise<void> {
+  await store.delete(source.key);
+  if (source.url !== undefined) await store.delete(`sources/${id}/`);
 }
 
 const resultsOf = (id: string): string => `results/${id}/`;
@@ -91,7 +121,11 @@ async function renderImages(
   const source = await readOwn(opened);
   const wanted = await wantedImages(job.recipe, () => sizeOf(images, source));
   const outputs = wanted.flatMap(({ renditions }) => renditions.map(({ output }) => output));
-  const rendering = await images.render(source, outputs, { signal, patient: true });
+  const rendering = await images.render(source, outputs, {
+    tenant: job.tenant,
+    signal,
+    patient: true,
+  });
   progress({
     progress: 0.9,
     source: {
@@ -100,6 +134,12 @@ async function renderImages(
       height: rendering.source.height,
     },
   });
-  const shelf = { store, prefix, jobId: job.id, signal };
+  const shelf: ImageShelf = {
+    store,
+    prefix,
+    jobId: job.id,
+    signal,
+    onOutput: (name, result) => progress({ ready: { [name]: result } }),
+  };
   return { outputs: await keepImages(wanted, rendering.images, shelf), warnings: [] };
 }

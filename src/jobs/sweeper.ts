@@ -1,16 +1,21 @@
 // Clears away what nobody will ask for again: expired jobs, and files that belong to no job.
 
-import type { BlobStore, JobQueue } from '../contracts.ts';
+import type { BlobStore, JobQueue, Records } from '../contracts.ts';
 import { isFinished } from './job.ts';
 import type { Job } from './job.ts';
+import type { Aftermath } from './aftermath.ts';
 import { removeJob, settle } from './runner.ts';
-import type { Uploads } from './uploads.ts';
+import type { Uploads } from '../uploads/uploads.ts';
 
 export interface SweeperOptions {
   readonly queue: JobQueue;
   readonly store: BlobStore;
+  /** What is owed for the ends of jobs, which is done before they are removed. */
+  readonly aftermath?: Pick<Aftermath, 'workOff' | 'settleUp'>;
   /** Stored sources, which expire by themselves. */
   readonly uploads?: Pick<Uploads, 'expire'>;
+  /** Which expire by themselves, too. */
+  readonly records?: Pick<Records, 'prune'>;
   /** Milliseconds between two sweeps; each waits between half and the whole of it, so that processes spread out. */
   readonly everyMs: number;
   /** A file without a job is an upload under way until it is so old, in milliseconds. */
@@ -25,20 +30,58 @@ export interface Swept {
 }
 
 const BATCH = 100;
+/** A job whose end cannot be told is kept for so long after its time, in milliseconds. */
+const KEPT_FOR_ITS_END_MS = 86_400_000;
 
 /** One sweep. Safe in several processes at once: every step may be done twice. */
 export async function sweep(options: SweeperOptions, isClosed: () => boolean = () => false): Promise<Swept> {
-  const { queue, store, uploads, strayAfterMs, now = Date.now } = options;
-  let jobs = 0;
-  for (;;) {
-    const expired = await queue.expired(now(), BATCH);
-    for (const { id } of expired) await removeJob(queue, store, id);
-    jobs += expired.length;
-    if (expired.length < BATCH || isClosed()) break;
-  }
+  const { queue, store, uploads, records, strayAfterMs, now = Date.now } = options;
+  const jobs = await removeExpired(options, now, isClosed);
   await store.tidy();
   const expired = (await uploads?.expire(now())) ?? 0;
+  if (records !== undefined) await prune(records, now(), isClosed);
   return { jobs, files: expired + (await sweepStrays(queue, store, now() - strayAfterMs, isClosed)) };
+}
+
+/** Past those that cannot be removed now: what is owed for their end could not be done. Their number is that of the others. */
+async function removeExpired(
+  { queue, store, aftermath, onError }: SweeperOptions,
+  now: () => number,
+  isClosed: () => boolean,
+): Promise<number> {
+  const kept = new Set<string>();
+  let jobs = 0;
+  let first: unknown;
+  for (;;) {
+    const limit = Math.max(BATCH, 2 * kept.size);
+    const expired = await queue.expired(now(), limit);
+    for (const job of expired.filter(({ id }) => !kept.has(id))) {
+      try {
+        await removeJob({ queue, store, aftermath: isOverdue(job, now()) ? undefined : aftermath }, job.id);
+        jobs++;
+      } catch (error) {
+        kept.add(job.id);
+        first ??= error;
+      }
+    }
+    if (expired.length < limit || isClosed()) break;
+  }
+  if (kept.size > 0) onError(new Error(`${kept.size} expired jobs could not be removed`, { cause: first }));
+  return jobs;
+}
+
+/** What could not be done for so long will not be done any more, and its files take room. */
+function isOverdue({ expiresAt }: Job, now: number): boolean {
+  return expiresAt !== null && now - expiresAt > KEPT_FOR_ITS_END_MS;
+}
+
+async function prune(
+  records: Pick<Records, 'prune'>,
+  before: number,
+  isClosed: () => boolean,
+): Promise<void> {
+  let pruned = BATCH;
+  while (pruned === BATCH && !isClosed()) pruned = await records.prune(before, BATCH);
 }
 
 async function sweepStrays(

@@ -6,16 +6,16 @@ import type { BlobStore, JobContext, JobResult } from '../contracts.ts';
 import type { ChunkShelf, MadeFile, MediaFile, ProducedOutput, VideoEngine } from '../engine-contracts.ts';
 import { videoAssetsOf } from '../operations/video.ts';
 import { MASTER_FILE } from '../operations/video/hls/playlists.ts';
-import { Problem } from '../problems.ts';
 import type { Job, LiveOutput, OutputFile, OutputResult } from './job.ts';
 import { videoOutputs } from './recipe.ts';
-import { uploadId, uploadKey } from './uploads.ts';
-import type { Upload, Uploads } from './uploads.ts';
+import { findUpload } from '../uploads/find-source.ts';
+import { uploadKey } from '../uploads/uploads.ts';
+import type { Uploads } from '../uploads/uploads.ts';
 
 export interface VideoRunnerOptions {
   readonly store: BlobStore;
   readonly videos: VideoEngine;
-  readonly uploads: Pick<Uploads, 'find'>;
+  readonly uploads: Pick<Uploads, 'look'>;
   /** Work in seconds of 1080p30 video past which a job goes to the lane of films. */
   readonly filmSeconds: number;
 }
@@ -35,10 +35,11 @@ export async function produceVideos(
   await using stack = new AsyncDisposableStack();
   const source = stack.use(await store.local(job.source.key));
   const scratch = stack.use(await store.scratch(job.id));
-  const assets = await openAssets(videoAssetsOf(Object.values(outputs)), options, stack);
+  const assets = await openAssets(videoAssetsOf(Object.values(outputs)), job.tenant, options, stack);
   const shelf = new ResultShelf(store, prefix);
+  const results: Record<string, OutputResult> = {};
   const made = await videos.produce({
-    source: { path: source.path, mediaType: job.source.mediaType },
+    source: { path: source.path, mediaType: known(job.source.mediaType) },
     assets,
     outputs,
     scratch: scratch.path,
@@ -52,14 +53,15 @@ export async function produceVideos(
       const live = await shelf.publish(name, file);
       if (live !== undefined) progress({ live: { [name]: live } });
     },
+    async onOutput(name, output) {
+      signal.throwIfAborted();
+      const result = await shelf.keep(name, output);
+      results[name] = result;
+      progress({ ready: { [name]: result } });
+    },
     onRestart: () => shelf.restart(),
     chunks: chunkShelf(store, job.id),
   });
-  const results: Record<string, OutputResult> = {};
-  for (const [name, output] of Object.entries(made.outputs)) {
-    signal.throwIfAborted();
-    results[name] = await shelf.keep(name, output);
-  }
   return { outputs: results, warnings: made.warnings };
 }
 
@@ -116,26 +118,22 @@ class ResultShelf {
   }
 }
 
-/** What a reference names. Rejects `source_not_found`. */
-export async function findUpload(reference: string, uploads: Pick<Uploads, 'find'>): Promise<Upload> {
-  const id = uploadId(reference);
-  const upload = id === undefined ? undefined : await uploads.find(id);
-  if (upload !== undefined) return upload;
-  throw new Problem(
-    'source_not_found',
-    `There is no upload ${JSON.stringify(reference.slice(0, 60))}: it was removed, has expired, or never was.`,
-  );
+/** Lanes of work get a job only when its bytes have said what they are. */
+function known(mediaType: string | null): string {
+  if (mediaType === null) throw new Error('a job was begun before its source was there');
+  return mediaType;
 }
 
-/** The files that references name; `stack` closes them. Rejects `source_not_found`. */
+/** The files that references name; `stack` closes them. Rejects `source_not_found`, `upload_unfinished`. */
 export async function openAssets(
   references: readonly string[],
+  tenant: string,
   { store, uploads }: Pick<VideoRunnerOptions, 'store' | 'uploads'>,
   stack: AsyncDisposableStack,
 ): Promise<ReadonlyMap<string, MediaFile>> {
   const assets = new Map<string, MediaFile>();
   for (const reference of references) {
-    const upload = await findUpload(reference, uploads);
+    const upload = await findUpload(reference, tenant, uploads);
     const file = stack.use(await store.local(uploadKey(upload.id)));
     assets.set(reference, { path: file.path, mediaType: upload.mediaType });
   }

@@ -12,9 +12,10 @@ export function normalReference(source: string): string {
   return url.href;
 }
 
-/** The part of all renditions of a source: its reference, `upload:{id}` or a URL. */
-export function sourceMark(reference: string): string {
-  return mark(reference);
+/** The part of all renditions of a tenant's source: its reference, `upload:{id}` or a URL. */
+export function sourceMark(reference: string, tenant: string): string {
+  // A tenant's name has no line break, so no two pairs look the same.
+  return mark(`${tenant}\n${reference}`);
 }
 
 /** Of one way to render it: everything that decides how the result looks. */

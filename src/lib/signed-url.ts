@@ -5,6 +5,8 @@ import { Problem } from '../problems.ts';
 
 /** A key that signs addresses. */
 export interface UrlKey {
+  /** Whose stored sources its addresses may name; null: those of the tenant of a server without keys. */
+  readonly tenant: string | null;
   readonly id: string;
   readonly secret: Buffer;
 }
@@ -30,20 +32,20 @@ const NO_OPTIONS = '-';
 const BASE64_PREFIX = 'base64:';
 const MAX_OPTIONS = 64;
 /** `URL_KEYS`: at least 128 bits a key (RFC 2104 wants as many as the hash has: 256). */
-const KEY = /^([A-Za-z0-9_-]{1,32}):((?:[0-9a-f]{2}){16,128})$/i;
+const KEY = /^(?:([A-Za-z0-9._-]{1,64})\/)?([A-Za-z0-9_-]{1,32}):((?:[0-9a-f]{2}){16,128})$/i;
 
 /**
- * Reads a comma-separated list of `id:secret`, the secret as 32–256 hex digits. Throws an Error that names the
+ * Reads a comma-separated list of `id:secret` or `tenant/id:secret`, the secret as 32–256 hex digits. Throws an Error that names the
  * entry by its place, never by what it says: it is a secret.
  */
 export function parseUrlKeys(text: string): UrlKey[] {
   const keys = text.split(',').map((entry, index): UrlKey => {
-    const [, id, secret] = KEY.exec(entry.trim()) ?? [];
+    const [, tenant = null, id, secret] = KEY.exec(entry.trim()) ?? [];
     if (id === undefined || secret === undefined)
       throw new Error(
         `entry ${index + 1} is not id:secret with a secret of 32 to 256 hex digits. One is made by: openssl rand -hex 32`,
       );
-    return { id, secret: Buffer.from(secret, 'hex') };
+    return { tenant, id, secret: Buffer.from(secret, 'hex') };
   });
   if (new Set(keys.map(({ id }) => id)).size < keys.length) throw new Error('an id stands there twice');
   return keys;
@@ -75,16 +77,16 @@ export function parseSignedPath(path: string): SignedAddress {
   return { signature, options, source, canonical: canonicalOf(options, source) };
 }
 
-/** Whether one of the keys made the signature. Takes as long for a wrong as for a right one. */
-export function isSignedBy(
+/** Which of the keys made the signature. Takes as long for a wrong as for a right one. */
+export function signerOf(
   keys: readonly UrlKey[],
   { signature, canonical }: Pick<SignedAddress, 'signature' | 'canonical'>,
-): boolean {
+): UrlKey | undefined {
   const given = Buffer.from(signature);
-  let found = false;
+  let found: UrlKey | undefined;
   for (const key of keys) {
     const right = Buffer.from(signatureOf(key, canonical));
-    if (given.length === right.length && timingSafeEqual(given, right)) found = true;
+    if (given.length === right.length && timingSafeEqual(given, right)) found ??= key;
   }
   return found;
 }

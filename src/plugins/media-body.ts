@@ -4,9 +4,20 @@ import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Readable } from 'node:stream';
+import { bodyDigest } from '../lib/body-digest.ts';
 import { cleanFileName } from '../lib/content-disposition.ts';
 import { incomplete } from '../lib/detach.ts';
 import { Problem } from '../problems.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /**
+     * Told what a body was, when all of it is here and nothing is made of it yet: a hash of file and fields, and the
+     * bytes of the file. What it rejects with ends the request.
+     */
+    witness?: (body: { readonly digest: string; readonly bytes: number }) => Promise<void>;
+  }
+}
 
 /** Room for the boundaries, part headers and fields around a file when Content-Length is held against a limit. */
 const MULTIPART_OVERHEAD = 512 * 1024;
@@ -28,7 +39,7 @@ export interface ReceivedFile<T> {
 export interface FileIntake<T> {
   readonly maxBytes: number;
   /** Names of the text fields that the form may have. */
-  readonly fieldNames: readonly string[];
+  readonly fieldNames: readonly string[] | 'any';
   /** Consumes the file. `fields` holds what came before it. Must not destroy the stream: see lib/detach.ts. */
   take(file: Readable, name: string | null, fields: ReadonlyMap<string, string>): Promise<T>;
   /** Called if something after the file was wrong: leave nothing behind. */
@@ -107,18 +118,36 @@ export async function receiveFile<T>(
   request: FastifyRequest,
   intake: FileIntake<T>,
 ): Promise<ReceivedFile<T>> {
+  const { witness } = request;
+  if (witness === undefined) return receive(request, intake);
+  const digest = bodyDigest();
+  const received = await receive(request, {
+    ...intake,
+    take: (file, name, fields) => intake.take(digest.observe(file), name, fields),
+  });
+  try {
+    await witness(digest.of(received.fields));
+  } catch (error) {
+    await intake.undo(received.result);
+    throw error;
+  }
+  return received;
+}
+
+async function receive<T>(request: FastifyRequest, intake: FileIntake<T>): Promise<ReceivedFile<T>> {
   const announced = contentLength(request);
   const isForm = request.isMultipart?.() ?? false;
   if (announced !== undefined && announced > intake.maxBytes + (isForm ? MULTIPART_OVERHEAD : 0))
     throw tooLarge(intake.maxBytes);
   if (isForm) return receiveForm(request, intake);
-  if (announced === 0 || (announced === undefined && request.headers['transfer-encoding'] === undefined))
-    throw noFile();
+  if (!hasBody(request)) throw noFile();
   const name = fileNameOf(request.headers['content-disposition']);
   return { result: await intake.take(request.raw, name, new Map()), fields: new Map() };
 }
 
 async function receiveForm<T>(request: FastifyRequest, intake: FileIntake<T>): Promise<ReceivedFile<T>> {
+  // Broken before we came: no event will tell the parser any more.
+  if (request.raw.destroyed && !request.raw.complete) throw incomplete();
   const fields = new Map<string, string>();
   let received: { result: T } | undefined;
   try {
@@ -162,10 +191,10 @@ async function receiveForm<T>(request: FastifyRequest, intake: FileIntake<T>): P
 function addField(
   fields: Map<string, string>,
   part: { fieldname: string; value: unknown; valueTruncated: boolean },
-  allowed: readonly string[],
+  allowed: readonly string[] | 'any',
 ): void {
   const name = part.fieldname;
-  if (!allowed.includes(name)) {
+  if (allowed !== 'any' && !allowed.includes(name)) {
     const known =
       allowed.length === 0
         ? 'This call takes parameters in the URL only'
@@ -228,6 +257,11 @@ function guardRate(
   const stop = (): void => clearInterval(timer);
   raw.once('end', stop);
   raw.once('close', stop);
+}
+
+/** Whether a body is announced that has, or may have, a byte. */
+export function hasBody(request: FastifyRequest): boolean {
+  return request.headers['transfer-encoding'] !== undefined || (contentLength(request) ?? 0) > 0;
 }
 
 /** Content-Length in bytes, or undefined where it is not told. */

@@ -65,6 +65,8 @@ export const problemHandler = fp(
 );
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  // For whoever counts them.
+  reply.raw.problemCode = problem.code;
   if (problem.retryAfter !== undefined) void reply.header('retry-after', Math.ceil(problem.retryAfter));
   return reply
     .code(problem.status)

@@ -4,6 +4,7 @@ import type { JobEvent } from '../contracts.ts';
 import { advance, isFinished, newJob } from '../jobs/job.ts';
 import type { Job, JobAction, JobPolicy, Lane, NewJob, ProgressUpdate } from '../jobs/job.ts';
 import { Problem } from '../problems.ts';
+import type { SqliteEvents } from './sqlite-events.ts';
 import type { Lease, SqliteRows } from './sqlite-rows.ts';
 
 /** One running attempt. The token is the fence: a job that was taken over has another one. */
@@ -26,10 +27,12 @@ const LAST_RETRY = 60_000;
 
 export class SqliteLedger {
   readonly #rows: SqliteRows;
+  readonly #events: SqliteEvents;
   readonly #options: LedgerOptions;
 
-  constructor(rows: SqliteRows, options: LedgerOptions) {
+  constructor(rows: SqliteRows, events: SqliteEvents, options: LedgerOptions) {
     this.#rows = rows;
+    this.#events = events;
     this.#options = options;
   }
 
@@ -52,7 +55,7 @@ export class SqliteLedger {
     const now = this.#options.now();
     const job = newJob(asked, now);
     this.#rows.insert(job, asked.idempotencyKey);
-    this.#rows.append(job, 'queued', now);
+    this.#events.append(job, 'queued', now);
     return { job, added: true };
   }
 
@@ -69,7 +72,7 @@ export class SqliteLedger {
     const after = advance(before, { type: 'cancel' }, now(), policy);
     const over = before.status === 'queued' || this.#rows.isExpired(id, now());
     this.#rows.delete(id);
-    this.#rows.append(before, 'removed', now());
+    this.#events.append(before, 'removed', now());
     return { before, after, over };
   }
 
@@ -129,7 +132,7 @@ export class SqliteLedger {
       unwritten === undefined
         ? job
         : advance(job, { type: 'progress', update: unwritten }, this.#options.now(), this.#options.policy);
-    return this.#advance(told, action);
+    return this.#advance(told, action, job);
   }
 
   /** Takes the running jobs of a dead owner from it. */
@@ -144,8 +147,8 @@ export class SqliteLedger {
     });
   }
 
-  /** Writes what an action makes of a job, if it makes anything of it. */
-  #advance(before: Job, action: JobAction): Job {
+  /** Writes what an action makes of a job, if it makes anything of it. `stored` is how it was read. */
+  #advance(before: Job, action: JobAction, stored = before): Job {
     const { now, policy } = this.#options;
     const at = now();
     const after = advance(before, action, at, policy);
@@ -153,17 +156,19 @@ export class SqliteLedger {
     // Only a failure waits: a job that was given back, moved or whose process died is paced by that already.
     const pause =
       action.type === 'fail' ? Math.min(FIRST_RETRY * 2 ** (before.attempt - 1), LAST_RETRY) : undefined;
-    this.#write(before, after, at, pause === undefined ? 0 : at + pause);
+    this.#write(stored, after, at, pause === undefined ? 0 : at + pause);
     if (before.status === 'running' && after.status !== 'running') this.#rows.release(after.id);
     return after;
   }
 
   #write(before: Job, after: Job, at: number, notBefore: number): number {
     this.#rows.update(before, after, notBefore);
-    for (const output of Object.keys(after.ready ?? {})) {
-      if (before.ready?.[output] === undefined) this.#rows.append(after, 'output', at, output);
+    // The last ones may be told only by the end, which they come before.
+    const finished = after.status === 'succeeded' ? after.results : after.ready;
+    for (const output of Object.keys(finished ?? {})) {
+      if (before.ready?.[output] === undefined) this.#events.append(after, 'output', at, output);
     }
-    const sequence = this.#rows.append(after, eventOf(before, after), at);
+    const sequence = this.#events.append(after, eventOf(before, after), at);
     if (isFinished(after)) this.#rows.noteEnding(sequence, after.id, at);
     return sequence;
   }

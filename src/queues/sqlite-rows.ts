@@ -1,19 +1,16 @@
-// The statements of the embedded queue over jobs, leases and events, each prepared once. No decisions are taken here.
+// The statements of the embedded queue over jobs, leases and endings, each prepared once. No decisions are taken here.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { JobEvent, JobFilter } from '../contracts.ts';
+import type { JobFilter } from '../contracts.ts';
 import { JOB_STATUSES } from '../jobs/job.ts';
 import type { Job, JobStatus, Lane } from '../jobs/job.ts';
+import { EVENT_STATEMENTS } from './sqlite-events.ts';
 
 export interface Lease {
   readonly jobId: string;
   readonly token: number;
 }
 
-/** Events kept for resuming. */
-const KEPT_EVENTS = 10_000;
-/** They are pruned once in so many, so that it costs nothing per event. */
-const PRUNE_EVERY = 256;
 /** Parsed jobs kept for polling: those that clients watch now are few. */
 const CACHED_JOBS = 256;
 
@@ -53,14 +50,6 @@ const LEASES = {
   release: 'DELETE FROM leases WHERE job_id = ?',
 } as const;
 
-const EVENTS = {
-  append: 'INSERT INTO events (job_id, tenant, type, output, at) VALUES (?, ?, ?, ?, ?)',
-  prune: 'DELETE FROM events WHERE sequence <= ?',
-  after:
-    'SELECT sequence, job_id, tenant, type, output, at FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?',
-  newest: "SELECT seq FROM sqlite_sequence WHERE name = 'events'",
-} as const;
-
 const ENDINGS = {
   note: 'INSERT INTO endings (sequence, job_id, at) VALUES (?, ?, ?)',
   before:
@@ -72,7 +61,7 @@ const ENDINGS = {
 export const STATEMENTS = {
   ...prefixed('jobs', JOBS),
   ...prefixed('leases', LEASES),
-  ...prefixed('events', EVENTS),
+  ...prefixed('events', EVENT_STATEMENTS),
   ...prefixed('endings', ENDINGS),
 };
 
@@ -82,17 +71,13 @@ type Row = Readonly<Record<string, unknown>>;
 export class SqliteRows {
   readonly #jobs: Prepared<typeof JOBS>;
   readonly #leases: Prepared<typeof LEASES>;
-  readonly #events: Prepared<typeof EVENTS>;
   readonly #endings: Prepared<typeof ENDINGS>;
-  readonly #dataVersion: StatementSync;
   readonly #cache = new Map<string, Job>();
 
   constructor(db: DatabaseSync) {
     this.#jobs = prepareAll(db, JOBS);
     this.#leases = prepareAll(db, LEASES);
-    this.#events = prepareAll(db, EVENTS);
     this.#endings = prepareAll(db, ENDINGS);
-    this.#dataVersion = db.prepare('PRAGMA data_version');
   }
 
   /** The job as it is in this transaction, parsed anew. */
@@ -226,34 +211,6 @@ export class SqliteRows {
     this.#leases.release.run(jobId);
   }
 
-  /** Returns the event's sequence. */
-  append(
-    { id, tenant }: Pick<Job, 'id' | 'tenant'>,
-    type: JobEvent['type'],
-    at: number,
-    output?: string,
-  ): number {
-    const sequence = Number(this.#events.append.run(id, tenant, type, output ?? null, at).lastInsertRowid);
-    if (sequence % PRUNE_EVERY === 0) this.#events.prune.run(sequence - KEPT_EVENTS);
-    return sequence;
-  }
-
-  eventsAfter(sequence: number, limit: number): JobEvent[] {
-    return this.#events.after.all(sequence, limit).map((row) => ({
-      sequence: row['sequence'] as number,
-      jobId: row['job_id'] as string,
-      tenant: row['tenant'] as string,
-      ...(row['output'] !== null && { output: row['output'] as string }),
-      type: row['type'] as JobEvent['type'],
-      at: row['at'] as number,
-    }));
-  }
-
-  /** The sequence of the newest event ever, 0 before the first. */
-  newestEvent(): number {
-    return Number(this.#events.newest.get()?.['seq'] ?? 0);
-  }
-
   /** Notes that a job has ended; `sequence` is that of the event. */
   noteEnding(sequence: number, jobId: string, at: number): void {
     this.#endings.note.run(sequence, jobId, at);
@@ -265,11 +222,6 @@ export class SqliteRows {
 
   forgetEnding(jobId: string): void {
     this.#endings.forget.run(jobId);
-  }
-
-  /** Differs from the last answer if another connection has committed since. Does not see our own commits. */
-  dataVersion(): number {
-    return Number(this.#dataVersion.get()?.['data_version']);
   }
 }
 

@@ -61,6 +61,9 @@ export const QUEUE_MIGRATIONS: Migrations = [
   CREATE INDEX jobs_by_tenant_status ON jobs (tenant, status, id);
   ALTER TABLE events ADD COLUMN tenant TEXT NOT NULL DEFAULT 'default';
   ALTER TABLE events ADD COLUMN output TEXT;
+  -- Each holds the sequence too: who comes back reads its own events, not those of others.
+  CREATE INDEX events_by_tenant ON events (tenant);
+  CREATE INDEX events_by_job ON events (job_id);
   UPDATE jobs SET document = json_set(document, '$.tenant', 'default', '$.webhook', NULL, '$.trace', NULL);
   -- One row for each job that ended and whose end was not worked off yet.
   CREATE TABLE endings (sequence INTEGER PRIMARY KEY NOT NULL, job_id TEXT NOT NULL, at INTEGER NOT NULL) STRICT;

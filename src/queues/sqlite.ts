@@ -1,14 +1,27 @@
 // The embedded queue: durable, for all processes of one machine, in one SQLite file.
 
 import type { DatabaseSync } from 'node:sqlite';
-import type { Hint, HintBus, JobEvent, JobFilter, JobHandler, JobQueue, Page } from '../contracts.ts';
+import type {
+  Hint,
+  EventsWanted,
+  EventStream,
+  HintBus,
+  JobFilter,
+  JobHandler,
+  JobQueue,
+  LaneStanding,
+  Page,
+} from '../contracts.ts';
 import { isFinished } from '../jobs/job.ts';
 import type { Job, JobPolicy, JobStatus, Lane, NewJob } from '../jobs/job.ts';
 import { isId } from '../lib/id.ts';
 import { Problem } from '../problems.ts';
 import { openConnection, isBusy, patiently } from '../sqlite/connection.ts';
 import { SqliteWriter } from '../sqlite/writer.ts';
+import { SqliteEvents } from './sqlite-events.ts';
 import { EventFeed } from './sqlite-feed.ts';
+import { followEvents } from './sqlite-follow.ts';
+import { laneReader } from './sqlite-lanes.ts';
 import { SqliteLedger } from './sqlite-ledger.ts';
 import { SqliteRows } from './sqlite-rows.ts';
 import { SqliteRunner } from './sqlite-runner.ts';
@@ -50,6 +63,8 @@ class SqliteQueue implements JobQueue {
   readonly #now: () => number;
   readonly #log: QueueLog;
   readonly #rows: SqliteRows;
+  readonly #events: SqliteEvents;
+  readonly #lanes: () => Record<Lane, LaneStanding>;
   readonly #ledger: SqliteLedger;
   readonly #writer: SqliteWriter;
   readonly #feed: EventFeed;
@@ -63,10 +78,12 @@ class SqliteQueue implements JobQueue {
     this.#now = options.now ?? Date.now;
     this.#log = options.log ?? SILENT;
     this.#rows = new SqliteRows(db);
-    this.#ledger = new SqliteLedger(this.#rows, { ...options, now: this.#now });
+    this.#events = new SqliteEvents(db);
+    this.#lanes = laneReader(db);
+    this.#ledger = new SqliteLedger(this.#rows, this.#events, { ...options, now: this.#now });
     this.#writer = new SqliteWriter(db);
     this.#feed = new EventFeed({
-      source: this.#rows,
+      source: this.#events,
       pollMilliseconds: options.pollMilliseconds ?? POLL,
       // This is how a cancel reaches the owner, at once by the hint `job`: it is an event as any other.
       onEvent: (event) => this.#runner.check(event.jobId),
@@ -91,6 +108,10 @@ class SqliteQueue implements JobQueue {
     const stored = await this.#write(() => this.#ledger.add(job));
     if (stored.added) this.#announce([stored.job], [stored.job.lane]);
     return stored.job;
+  }
+
+  async made(idempotencyKey: string): Promise<Job | undefined> {
+    return this.#read(() => this.#rows.byKey(idempotencyKey));
   }
 
   /** The very same object as long as the job has not changed: what is made of it may be kept in a WeakMap. */
@@ -131,24 +152,30 @@ class SqliteQueue implements JobQueue {
     return this.#read(() => this.#rows.counts(tenant));
   }
 
+  async lanes(): Promise<Record<Lane, LaneStanding>> {
+    return this.#read(this.#lanes);
+  }
+
   work(lane: Lane, handler: JobHandler, { concurrency }: { readonly concurrency: number }): void {
     this.#assertOpen();
     this.#feed.hold();
     this.#runner.work(lane, handler, concurrency);
   }
 
-  /** `after` may be older than the 10,000 events that are kept: then it goes on with the oldest of these. */
-  events({
-    after,
-    signal,
-  }: {
-    readonly after?: number;
-    readonly signal: AbortSignal;
-  }): AsyncIterable<JobEvent> {
+  events({ after, of, signal }: EventsWanted): EventStream {
     this.#assertOpen();
     // Taken now and not at the first `next`. A number that was never given (another database's) means now as well.
-    const newest = this.#rows.newestEvent();
-    return this.#follow(Math.min(after ?? newest, newest), signal);
+    const newest = this.#events.newest();
+    const from = { of, after: Math.min(after ?? newest, newest), signal };
+    return followEvents(this.#feed, from, (read) => this.#read(read));
+  }
+
+  async newestEvent(): Promise<number> {
+    return this.#read(() => this.#events.newest());
+  }
+
+  async hasNews(jobId: string, after: number): Promise<boolean> {
+    return this.#read(() => this.#events.hasNews(jobId, after));
   }
 
   async changed(id: string, since: number, signal: AbortSignal): Promise<Job | undefined> {
@@ -178,7 +205,8 @@ class SqliteQueue implements JobQueue {
   }
 
   async acknowledge(id: string): Promise<void> {
-    await this.#write(() => this.#rows.forgetEnding(id));
+    // What a power cut takes back of it is only done once more.
+    await this.#write(() => this.#rows.forgetEnding(id), { durable: false });
   }
 
   close({ deadline }: { readonly deadline?: number } = {}): Promise<void> {
@@ -193,20 +221,6 @@ class SqliteQueue implements JobQueue {
     this.#feed.close();
     await this.#writer.idle();
     this.#db.close();
-  }
-
-  async *#follow(after: number, signal: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
-    using _ = this.#feed.hold();
-    let last = after;
-    while (!signal.aborted && !this.#feed.closed) {
-      const events = await this.#read(() => this.#feed.after(last));
-      if (events.length === 0) await this.#feed.next(last, signal);
-      for (const event of events) {
-        if (signal.aborted) return;
-        yield event;
-        last = event.sequence;
-      }
-    }
   }
 
   /** Jobs have changed, lanes have a job or a place more: everybody who waits for that is woken, here and elsewhere. */
@@ -247,9 +261,9 @@ class SqliteQueue implements JobQueue {
     return patiently(read);
   }
 
-  async #write<T>(run: () => T): Promise<T> {
+  async #write<T>(run: () => T, options?: { readonly durable: boolean }): Promise<T> {
     this.#assertOpen();
-    return this.#writer.write(run);
+    return this.#writer.write(run, options);
   }
 
   #assertOpen(): void {

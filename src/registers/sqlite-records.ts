@@ -24,15 +24,25 @@ export const RECORD_MIGRATIONS: Migrations = [
   CREATE INDEX records_by_time ON records (kind, due_at) WHERE due_at IS NOT NULL;
   CREATE INDEX records_by_expiry ON records (expires_at) WHERE expires_at IS NOT NULL;
   `,
+  `
+  -- The highest version of all that is gone. A record begins above it, so no version of an id is ever given twice:
+  -- whoever read the one that was there before does not write over the one that was made anew.
+  CREATE TABLE gone (version INTEGER NOT NULL) STRICT;
+  INSERT INTO gone VALUES (0);
+  CREATE TRIGGER record_gone AFTER DELETE ON records BEGIN
+    UPDATE gone SET version = OLD.version WHERE version < OLD.version;
+  END;
+  `,
 ];
 
 const ALIVE = '(expires_at IS NULL OR expires_at > ?)';
 const STATEMENTS = {
   get: `SELECT id, version, document FROM records WHERE kind = ? AND id = ? AND ${ALIVE}`,
   // One that has expired is as if it were not there, for writers too.
-  insert: `INSERT INTO records (kind, id, place, version, due_at, expires_at, document) VALUES (?, ?, ?, 1, ?, ?, ?)
-    ON CONFLICT (kind, id) DO UPDATE SET place = excluded.place, version = 1, due_at = excluded.due_at,
-      expires_at = excluded.expires_at, document = excluded.document
+  insert: `INSERT INTO records (kind, id, place, version, due_at, expires_at, document)
+    SELECT ?, ?, ?, gone.version + 1, ?, ?, ? FROM gone WHERE true
+    ON CONFLICT (kind, id) DO UPDATE SET place = excluded.place, version = records.version + 1,
+      due_at = excluded.due_at, expires_at = excluded.expires_at, document = excluded.document
     WHERE records.expires_at IS NOT NULL AND records.expires_at <= ?`,
   update: `UPDATE records SET place = ?, version = version + 1, due_at = ?, expires_at = ?, document = ?
     WHERE kind = ? AND id = ? AND version = ? AND ${ALIVE}`,

@@ -1,51 +1,43 @@
 // Accepting a job: its file streams into the store, then its row into the queue; only then 202.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Transform } from 'node:stream';
 import type { Readable } from 'node:stream';
-import { z } from 'zod';
 import type { BlobStore, JobQueue } from '../contracts.ts';
 import type { VideoEngine } from '../engine-contracts.ts';
-import type { Job, Lane } from '../jobs/job.ts';
+import type { JobSource, Lane } from '../jobs/job.ts';
 import { jobPath, viewJob } from '../jobs/job-view.ts';
-import { isOfImage, laneFor, videoOutputs } from '../jobs/recipe.ts';
+import { imageOutputs, isOfImage, laneFor, videoOutputs } from '../jobs/recipe.ts';
 import type { Recipe } from '../jobs/recipe.ts';
-import type { Uploads } from '../jobs/uploads.ts';
-import { findUpload } from '../jobs/video-results.ts';
-import { detach } from '../lib/detach.ts';
+import { UPLOAD_PREFIX } from '../uploads/upload-names.ts';
+import type { Uploads } from '../uploads/uploads.ts';
+import { assertAssetCount } from '../jobs/assets.ts';
+import { findUpload } from '../uploads/find-source.ts';
 import { newId } from '../lib/id.ts';
-import { describeSupported, SNIFF_BYTES, sniff } from '../lib/media-type.ts';
+import { sniffing, storable } from '../lib/sniffing.ts';
+import { traceOf } from '../lib/trace-context.ts';
+import { assetsOf } from '../operations/assets.ts';
 import { videoAssetsOf } from '../operations/video.ts';
+import type { IdempotentRoute } from '../plugins/idempotency.ts';
 import { contentLength, receiveFile } from '../plugins/media-body.ts';
 import { Problem } from '../problems.ts';
+import type { JobOrder } from './order.ts';
 
 export interface JobIntake {
   readonly queue: JobQueue;
   readonly store: BlobStore;
   readonly videos: VideoEngine;
   /** Those that outputs name beside the source. */
-  readonly uploads: Pick<Uploads, 'find'>;
+  readonly uploads: Pick<Uploads, 'look'>;
+  /** Throws for an address that may not be told of a job's end. */
+  readonly checkWebhook: (url: string) => void;
+  /** Throws `source_forbidden` for an address that nothing is fetched from. */
+  readonly checkRemote: (url: string) => URL;
   readonly limits: {
     readonly imageMaxBytes: number;
     readonly videoMaxBytes: number;
     readonly maxWaiting: number;
   };
 }
-
-export interface JobOrder {
-  readonly recipe: Recipe;
-  readonly priority?: number | undefined;
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
-}
-
-/** Of a job, in the query of what makes one. */
-export const prioritySchema = z.coerce
-  .number()
-  .int()
-  .min(-100)
-  .max(100)
-  .optional()
-  .describe('Higher goes first');
 
 /** Refuses before a body is read: the queue is full, or the disk cannot hold what is announced. */
 export async function admitJob(request: FastifyRequest, { queue, store, limits }: JobIntake): Promise<void> {
@@ -57,6 +49,7 @@ export async function admitJob(request: FastifyRequest, { queue, store, limits }
       { retryAfter: 10 },
     );
   }
+  await request.admitTenantJob();
   await admitBytes(request, store);
 }
 
@@ -91,11 +84,12 @@ export async function acceptJob(
     orderFrom(fields: ReadonlyMap<string, string>): JobOrder | undefined;
   },
 ): Promise<FastifyReply> {
-  const { store, queue, limits } = intake;
+  const { store, limits } = intake;
+  const { tenant } = request.caller;
   const id = newId();
-  const key = `sources/${id}`;
+  const key = sourceKey(id);
   const ordered = options.orderFrom(new Map());
-  if (ordered !== undefined) await checkAssets(ordered.recipe, intake);
+  if (ordered !== undefined) await checkOrder(ordered, tenant, intake);
   const most =
     ordered !== undefined && isImageOrder(ordered.recipe)
       ? limits.imageMaxBytes
@@ -112,51 +106,105 @@ export async function acceptJob(
         early !== undefined && isImageOrder(early.recipe) ? limits.imageMaxBytes : limits.videoMaxBytes;
       const body = storable(file, sniffer);
       if (early !== undefined && ordered === undefined) {
-        await whileHeld(body, () => checkAssets(early.recipe, intake));
+        await whileHeld(body, () => checkOrder(early, tenant, intake));
       }
       const { bytes } = await store.put(key, body, { maxBytes });
       return { name, bytes, mediaType: sniffer.mediaType() };
     },
     undo: () => store.delete(key),
   });
-  let job: Job;
+  let order: JobOrder | undefined;
   let lane: Lane;
   try {
-    const order = options.orderFrom(fields);
+    order = options.orderFrom(fields);
     if (order === undefined)
       throw new Problem(
         'invalid_request',
         'Say what to make of the file: send `recipe` (JSON) or `preset` (a name) in the form.',
       );
-    lane = laneFor(order.recipe, result.mediaType);
-    if (ordered === undefined) await checkAssets(order.recipe, intake);
-    if (lane === 'video') await admitVideo(intake);
-    if (lane === 'image' && result.bytes > limits.imageMaxBytes) {
-      throw new Problem(
-        'payload_too_large',
-        `Images may have at most ${limits.imageMaxBytes} bytes; this one has ${result.bytes}.`,
-      );
-    }
-    job = await queue.add({
-      id,
-      tenant: request.caller.tenant,
-      lane,
-      recipe: order.recipe,
-      source: { key, ...result, width: null, height: null, durationSeconds: null },
-      ...(order.priority !== undefined && { priority: order.priority }),
-      ...(order.metadata !== undefined && { metadata: order.metadata }),
-    });
+    if (ordered === undefined) await checkOrder(order, tenant, intake);
+    lane = await laneOf(order.recipe, result, intake);
+    if (lane === 'video') await request.admitTenantMinutes();
   } catch (error) {
     await store.delete(key);
     throw error;
   }
-  // From here on the file is the job's.
-  request.log.info({ jobId: job.id, lane, bytes: result.bytes, mediaType: result.mediaType }, 'accepted');
+  return enqueue(request, reply, intake, { id, lane, order, source: { key, ...result } });
+}
+
+export const sourceKey = (id: string): string => `sources/${id}`;
+
+/**
+ * Queues a job and answers 202 with `Location`. What lies under the source's key is the job's from then on, and is
+ * removed if there is no such job.
+ */
+export async function enqueue(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { queue, store }: Pick<JobIntake, 'queue' | 'store'>,
+  made: {
+    readonly id: string;
+    readonly lane: Lane;
+    readonly order: JobOrder;
+    readonly source: Pick<JobSource, 'key' | 'name' | 'mediaType' | 'bytes' | 'url'>;
+  },
+): Promise<FastifyReply> {
+  const { id, lane, order, source } = made;
+  const { tenant } = request.caller;
+  const { idempotency } = request;
+  const job = await queue
+    .add({
+      id,
+      tenant,
+      lane,
+      recipe: order.recipe,
+      source: { ...source, width: null, height: null, durationSeconds: null },
+      trace: traceOf(request),
+      ...(order.priority !== undefined && { priority: order.priority }),
+      ...(order.metadata !== undefined && { metadata: order.metadata }),
+      ...(order.webhook !== undefined && { webhook: { url: order.webhook } }),
+      ...(idempotency?.kind === 'own' && { idempotencyKey: keyOf(tenant, idempotency.generation) }),
+    })
+    .catch(async (error: unknown) => {
+      await store.delete(source.key);
+      throw error;
+    });
+  if (job.id === id) {
+    request.log.info({ jobId: id, lane, bytes: source.bytes, mediaType: source.mediaType }, 'accepted');
+  } else {
+    // Whoever took this very request before was thought dead, and was not.
+    await store.delete(source.key);
+    void reply.header('idempotency-replayed', 'true');
+  }
   return reply
     .code(202)
     .header('location', jobPath(job.id))
     .header('cache-control', 'no-store')
     .send(viewJob(job));
+}
+
+const keyOf = (tenant: string, generation: string): string => `${tenant}:${generation}`;
+
+/** For routes that make jobs: the job that a call has made before its process died. */
+export function madeJob(
+  queue: Pick<JobQueue, 'made'>,
+  headers: Readonly<Record<string, string>> = {},
+): NonNullable<IdempotentRoute['made']> {
+  return async ({ caller: { tenant } }, generation) => {
+    const job = await queue.made(keyOf(tenant, generation));
+    return (
+      job && {
+        status: 202,
+        headers: {
+          'content-type': 'application/json; charset=utf-8',
+          'cache-control': 'no-store',
+          location: jobPath(job.id),
+          ...headers,
+        },
+        body: JSON.stringify(viewJob(job)),
+      }
+    );
+  };
 }
 
 /** Something to be known before a body is stored, whose end nobody else listens to meanwhile. */
@@ -171,66 +219,39 @@ async function whileHeld(body: Readable, question: () => Promise<void>): Promise
   if (body.errored !== null) throw body.errored;
 }
 
-/** A job whose other files are not there could only fail. They may still go before it begins. */
-async function checkAssets(recipe: Recipe, { uploads }: Pick<JobIntake, 'uploads'>): Promise<void> {
-  for (const reference of videoAssetsOf(Object.values(videoOutputs(recipe))))
-    await findUpload(reference, uploads);
+/** Refuses an order that could only fail: whom it tells must be allowed, and the other files that it names be there. They may still go before it begins. */
+export async function checkOrder(
+  { recipe, webhook }: JobOrder,
+  tenant: string,
+  { uploads, checkWebhook, checkRemote }: Pick<JobIntake, 'uploads' | 'checkWebhook' | 'checkRemote'>,
+): Promise<void> {
+  if (webhook !== undefined) checkWebhook(webhook);
+  const pictures = assetsOf(Object.values(imageOutputs(recipe)));
+  assertAssetCount(pictures);
+  const isUpload = (reference: string): boolean => reference.startsWith(UPLOAD_PREFIX);
+  for (const reference of pictures) if (!isUpload(reference)) checkRemote(reference);
+  for (const reference of [
+    ...pictures.filter(isUpload),
+    ...videoAssetsOf(Object.values(videoOutputs(recipe))),
+  ])
+    await findUpload(reference, tenant, uploads);
+}
+
+/** The lane of a job whose source is known. Rejects what cannot be made of it, or not on this machine. */
+export async function laneOf(
+  recipe: Recipe,
+  { mediaType, bytes }: { readonly mediaType: string; readonly bytes: number },
+  intake: Pick<JobIntake, 'videos' | 'limits'>,
+): Promise<Lane> {
+  const lane = laneFor(recipe, mediaType);
+  if (lane === 'video') await admitVideo(intake);
+  const most = intake.limits.imageMaxBytes;
+  if (lane === 'image' && bytes > most) {
+    throw new Problem('payload_too_large', `Images may have at most ${most} bytes; this one has ${bytes}.`);
+  }
+  return lane;
 }
 
 function isImageOrder(recipe: Recipe): boolean {
   return Object.values(recipe.outputs).every(isOfImage);
-}
-
-export function storable(file: Readable, sniffer: Transform): Readable {
-  const body = detach(file);
-  body.once('error', (error) => sniffer.destroy(error));
-  sniffer.once('close', () => body.destroy());
-  return body.pipe(sniffer);
-}
-
-/** Passes bytes through; refuses after the first few kilobytes what the server cannot work with, instead of after the last gigabyte. */
-export function sniffing(check: (mediaType: string) => void): Transform & { mediaType(): string } {
-  let head = Buffer.alloc(0);
-  let found: string | undefined;
-  const judge = (): void => {
-    found = sniff(head)?.mediaType;
-    if (found === undefined) {
-      const why =
-        head.length === 0 ? 'The file is empty.' : 'The file begins like no kind of media that is supported.';
-      throw new Problem(
-        head.length === 0 ? 'file_missing' : 'media_type_unsupported',
-        `${why} ${describeSupported()}`,
-      );
-    }
-    check(found);
-  };
-  const attempt = (done: (error?: Error | null, chunk?: Uint8Array) => void, chunk?: Uint8Array): void => {
-    try {
-      judge();
-      done(null, chunk);
-    } catch (error) {
-      done(error as Error);
-    }
-  };
-  const stream = new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      if (found !== undefined) {
-        done(null, chunk);
-        return;
-      }
-      head = Buffer.concat([head, chunk.subarray(0, SNIFF_BYTES - head.length)]);
-      if (head.length < SNIFF_BYTES) done(null, chunk);
-      else attempt(done, chunk);
-    },
-    flush(done) {
-      if (found === undefined) attempt(done);
-      else done();
-    },
-  });
-  return Object.assign(stream, {
-    mediaType(): string {
-      if (found === undefined) throw new Error('asked for the media type before the body ended');
-      return found;
-    },
-  });
 }

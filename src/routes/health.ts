@@ -24,7 +24,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (
   app.get(
     '/livez',
     {
-      config: { scope: 'public' },
+      config: { scope: 'public', anyHost: true },
       schema: {
         summary: 'Does this process answer?',
         tags: ['health'],
@@ -36,7 +36,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (
   app.get(
     '/readyz',
     {
-      config: { scope: 'public' },
+      config: { scope: 'public', anyHost: true },
       schema: {
         summary: 'Can this process do its work?',
         tags: ['health'],

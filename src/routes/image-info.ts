@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { ImageEngine, SourceReader } from '../engine-contracts.ts';
-import { UPLOAD_PREFIX } from '../jobs/uploads.ts';
+import { UPLOAD_PREFIX } from '../uploads/uploads.ts';
 import {
   factsAskedFor,
   imageFactsSchema,
@@ -77,7 +77,8 @@ export const imageInfoRoutes: FastifyPluginAsyncZod<ImageInfoRoutesOptions> = as
     async (request, reply) => {
       const { source, ...query } = request.query;
       const signal = clientGone(reply);
-      const { bytes } = await intake.count((maxBytes) => sources.read(source, { maxBytes, signal }));
+      const { tenant } = request.caller;
+      const { bytes } = await intake.count((maxBytes) => sources.read(source, { tenant, maxBytes, signal }));
       const facts = await images.inspect(bytes, factsAskedFor(query), { signal });
       return reply.header('cache-control', 'no-store').send(facts);
     },

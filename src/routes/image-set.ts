@@ -8,7 +8,6 @@ import { sizeOf } from '../jobs/image-results.ts';
 import { jobViewSchema } from '../jobs/job-view.ts';
 import { parseAccept } from '../lib/accept.ts';
 import { multipartMixed } from '../lib/multipart-mixed.ts';
-import { parsePrefer } from '../lib/prefer.ts';
 import { storedZip } from '../lib/stored-zip.ts';
 import type { NamedBytes } from '../lib/stored-zip.ts';
 import {
@@ -19,12 +18,14 @@ import {
   setMarkup,
 } from '../operations/image-set.ts';
 import type { ExpandedSet, ImageSetOutput } from '../operations/image-set.ts';
+import { demandScope } from '../plugins/auth.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
-import { acceptJob, admitJob } from './accept-job.ts';
+import { acceptJob, admitJob, madeJob } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
 import { clientGone } from './image-intake.ts';
 import type { ImageIntake } from './image-intake.ts';
+import { asyncOnly, prefersAsync, webhookSchema } from './order.ts';
 
 export interface ImageSetRoutesOptions {
   readonly images: ImageEngine;
@@ -33,40 +34,57 @@ export interface ImageSetRoutesOptions {
   readonly body: MediaBodyOptions;
 }
 
+const orderQuery = imageSetQuerySchema.extend({ webhook: webhookSchema });
+
 export const imageSetRoutes: FastifyPluginAsyncZod<ImageSetRoutesOptions> = async (app, options) => {
   const { images, jobs, intake } = options;
   await app.register(mediaBody, options.body);
+  // Before the hooks of the route: an Idempotency-Key must not tell its answer to whom this refuses.
+  app.addHook('onRequest', async (request) => {
+    if (prefersAsync(request)) demandScope(request.caller, 'jobs:write');
+  });
   app.post(
     '/v1/images/set',
     {
-      config: { scope: 'images' },
+      config: {
+        scope: 'images',
+        idempotent: {
+          when: prefersAsync,
+          made: madeJob(jobs.queue, { 'preference-applied': 'respond-async' }),
+        },
+      },
       schema: {
         summary: 'Make an image in several widths and formats',
         description:
-          'Send the image as the raw body, or as the part `file` of multipart/form-data. The answer is multipart/mixed, or a ZIP for `Accept: application/zip`: first `manifest.json` (files, `srcset`, HTML), then the files. With `Prefer: respond-async` it becomes a job.',
+          'Send the image as the raw body, or as the part `file` of multipart/form-data. The answer is multipart/mixed, or a ZIP for `Accept: application/zip`: first `manifest.json` (files, `srcset`, HTML), then the files. With `Prefer: respond-async` it becomes a job, which takes the scope `jobs:write` as well.',
         tags: ['images'],
-        querystring: imageSetQuerySchema,
+        querystring: orderQuery,
         consumes: ['multipart/form-data', 'application/octet-stream', 'image/*'],
         response: { 200: z.any().describe('The manifest and the files'), 202: jobViewSchema },
       },
       onRequest: async (request) => {
-        if (parsePrefer(request.headers.prefer).respondAsync) return admitJob(request, jobs);
+        if (prefersAsync(request)) return admitJob(request, jobs);
         intake.admit();
       },
     },
     async (request, reply) => {
-      const set = imageSetFromQuery(request.query);
-      if (parsePrefer(request.headers.prefer).respondAsync) {
+      const { webhook, ...asked } = request.query;
+      const set = imageSetFromQuery(asked);
+      if (prefersAsync(request)) {
         void reply.header('preference-applied', 'respond-async');
         return acceptJob(request, reply, jobs, {
           fieldNames: [],
-          orderFrom: () => ({ recipe: { outputs: { set } } }),
+          orderFrom: () => ({ recipe: { outputs: { set } }, webhook }),
         });
       }
+      asyncOnly({ webhook });
       const { bytes } = await intake.read(request);
       const expanded = expandSet(set, await sizeOf(images, bytes));
       const outputs = expanded.renditions.map(({ output }) => output);
-      const rendering = await images.render(bytes, outputs, { signal: clientGone(reply) });
+      const rendering = await images.render(bytes, outputs, {
+        tenant: request.caller.tenant,
+        signal: clientGone(reply),
+      });
       const files = filesOf(set, expanded, rendering);
       const accepts = parseAccept(request.headers.accept);
       const [zip, mixed] = [accepts('application/zip'), accepts('multipart/mixed')];

@@ -13,7 +13,9 @@ import { Problem } from '../problems.ts';
 export interface ImageWish {
   /** As the SourceReader takes it; a URL in its one normal form. */
   readonly reference: string;
-  /** The reference's mark in the cache. */
+  /** Of the key that signed it: whose sources it may name. */
+  readonly tenant: string;
+  /** The mark in the cache, of reference and tenant. */
   readonly source: string;
   readonly output: ImageOutput;
   /** The answer depends on `Accept`. */
@@ -40,7 +42,7 @@ const controls = z.strictObject({
 });
 
 /** Throws Problem `invalid_request` or `preset_unknown`. */
-export function readWish({ options, source }: ImageAddress, rules: WishRules): ImageWish {
+export function readWish({ options, source }: ImageAddress, tenant: string, rules: WishRules): ImageWish {
   const isControl = (name: string): boolean => Object.hasOwn(controls.shape, name);
   const entries = [...options];
   const { expires, preset, output } = parse(
@@ -55,7 +57,8 @@ export function readWish({ options, source }: ImageAddress, rules: WishRules): I
       : fromPreset({ preset, output }, others, rules.presets);
   return {
     reference,
-    source: sourceMark(reference),
+    tenant,
+    source: sourceMark(reference, tenant),
     output: wanted,
     negotiated: isNegotiated(wanted),
     expires,

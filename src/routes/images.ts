@@ -6,15 +6,16 @@ import { z } from 'zod';
 import type { ImageEngine } from '../engine-contracts.ts';
 import { jobViewSchema } from '../jobs/job-view.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
-import { parsePrefer } from '../lib/prefer.ts';
 import { imageOutputFromQuery, imageQuerySchema } from '../operations/image.ts';
 import { acceptedFormats, isNegotiated } from '../operations/negotiation.ts';
+import { demandScope } from '../plugins/auth.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
-import { acceptJob, admitJob } from './accept-job.ts';
+import { acceptJob, admitJob, madeJob } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
 import { clientGone } from './image-intake.ts';
 import type { ImageIntake } from './image-intake.ts';
+import { asyncOnly, prefersAsync, webhookSchema } from './order.ts';
 import { describeRendition } from './rendition-headers.ts';
 
 export interface ImageRoutesOptions {
@@ -24,43 +25,58 @@ export interface ImageRoutesOptions {
   readonly intake: ImageIntake;
 }
 
+const orderQuery = imageQuerySchema.extend({ webhook: webhookSchema });
+
 export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app, options) => {
   const { images, jobs, intake } = options;
   await app.register(mediaBody, options.body);
+  // Before the hooks of the route: an Idempotency-Key must not tell its answer to whom this refuses.
+  app.addHook('onRequest', async (request) => {
+    if (prefersAsync(request)) demandScope(request.caller, 'jobs:write');
+  });
 
   app.post(
     '/v1/images',
     {
-      config: { scope: 'images' },
+      config: {
+        scope: 'images',
+        idempotent: {
+          when: prefersAsync,
+          made: madeJob(jobs.queue, { 'preference-applied': 'respond-async' }),
+        },
+      },
       schema: {
         summary: 'Make a rendition of an image',
         description:
-          'Send the image as the raw body, or as the part `file` of multipart/form-data. The rendition is the answer. With `Prefer: respond-async` it becomes a job.',
+          'Send the image as the raw body, or as the part `file` of multipart/form-data. The rendition is the answer. With `Prefer: respond-async` it becomes a job, which takes the scope `jobs:write` as well.',
         tags: ['images'],
-        querystring: imageQuerySchema,
+        querystring: orderQuery,
         consumes: ['multipart/form-data', 'application/octet-stream', 'image/*'],
         response: { 200: z.any().describe('The rendition'), 202: jobViewSchema },
       },
       onRequest: async (request, reply) => {
         // Before anything can fail: a cache must not take a refusal of one client for that of another.
         if (isNegotiated(request.query)) void reply.header('vary', 'Accept');
-        if (parsePrefer(request.headers.prefer).respondAsync) return admitJob(request, jobs);
+        if (prefersAsync(request)) return admitJob(request, jobs);
         intake.admit();
       },
     },
     async (request, reply) => {
-      const output = imageOutputFromQuery(request.query);
-      if (parsePrefer(request.headers.prefer).respondAsync) {
+      const { webhook, ...asked } = request.query;
+      const output = imageOutputFromQuery(asked);
+      if (prefersAsync(request)) {
         void reply.header('preference-applied', 'respond-async');
         return acceptJob(request, reply, jobs, {
           fieldNames: [],
-          orderFrom: () => ({ recipe: { outputs: { image: output } } }),
+          orderFrom: () => ({ recipe: { outputs: { image: output } }, webhook }),
         });
       }
+      asyncOnly({ webhook });
       const begun = performance.now();
       const { bytes, name } = await intake.read(request);
       const uploadMs = performance.now() - begun;
       const rendering = await images.render(bytes, [output], {
+        tenant: request.caller.tenant,
         signal: clientGone(reply),
         accepted: acceptedFormats(request.headers.accept, output),
       });

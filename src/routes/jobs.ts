@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { minutesOf } from '../access/accounts.ts';
 import type { Caller } from '../access/caller.ts';
 import type { BlobStore, JobQueue } from '../contracts.ts';
 import { JOB_STATUSES, isFinished } from '../jobs/job.ts';
@@ -10,17 +11,18 @@ import type { Job } from '../jobs/job.ts';
 import type { JobView } from '../jobs/job-view.ts';
 import { jobViewSchema, viewJob } from '../jobs/job-view.ts';
 import type { Presets } from '../jobs/presets.ts';
-import { recipeSchema } from '../jobs/recipe.ts';
-import type { Recipe } from '../jobs/recipe.ts';
 import { removeJob } from '../jobs/runner.ts';
-import { describeFields, fieldErrors } from '../lib/field-errors.ts';
+import type { RemoveOptions } from '../jobs/runner.ts';
 import { isId } from '../lib/id.ts';
 import { parsePrefer } from '../lib/prefer.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
 import { Problem } from '../problems.ts';
-import { acceptJob, admitJob, prioritySchema } from './accept-job.ts';
-import type { JobIntake, JobOrder } from './accept-job.ts';
+import { acceptJob, admitJob, madeJob } from './accept-job.ts';
+import type { JobIntake } from './accept-job.ts';
+import { acceptSource } from './accept-source.ts';
+import { ORDER_FIELDS, orderFrom, orderFromJson, orderQuery } from './order.ts';
+import type { OrderQuery } from './order.ts';
 
 export interface JobRoutesOptions {
   readonly queue: JobQueue;
@@ -28,6 +30,7 @@ export interface JobRoutesOptions {
   readonly jobs: JobIntake;
   readonly body: MediaBodyOptions;
   readonly presets: Presets;
+  readonly aftermath?: RemoveOptions['aftermath'];
   /** Aborted when the process begins to leave: long polls are answered then. */
   readonly leaving: AbortSignal;
 }
@@ -44,16 +47,9 @@ const waitQuery = z.strictObject({
     .optional()
     .describe('Answer when the job is finished, or after so many seconds'),
 });
-const orderQuery = z.strictObject({
-  preset: z.string().min(1).max(64).optional().describe('Name of a preset, instead of a recipe in the form'),
-  priority: prioritySchema,
-});
-const metadataSchema = z
-  .record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), z.string().max(1024))
-  .refine((entries) => Object.keys(entries).length <= 20, 'at most 20 entries');
 const listQuery = z.strictObject({
-  status: z.enum(JOB_STATUSES).optional(),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  status: z.enum(JOB_STATUSES).optional().describe('Only jobs that are so'),
+  limit: z.coerce.number().int().min(1).max(100).default(20).describe('Most of a page'),
   after: z.string().min(1).max(200).optional().describe('`next` of the page before'),
 });
 
@@ -71,25 +67,34 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
 
   await app.register(async (scope) => {
     await scope.register(mediaBody, options.body);
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string' },
+      scope.getDefaultJsonParser('error', 'error'),
+    );
     scope.withTypeProvider<never>().post(
       '/v1/jobs',
       {
-        config: { scope: 'jobs:write' },
+        config: { scope: 'jobs:write', idempotent: { made: madeJob(queue) } },
         schema: {
           summary: 'Make several outputs of one file',
           description:
-            'multipart/form-data with `recipe` (JSON) or `preset` (a name), optionally `metadata` (a JSON object of strings), and then `file`. The raw body works too, with `?preset=`.',
+            'multipart/form-data with `recipe` (JSON) or `preset` (a name), optionally `metadata` (a JSON object of strings) and `webhook` (an https address), and then `file`. The raw body works too, with `?preset=`. Or application/json, `{ "source": { "upload": "…" } | { "url": "https://…" }, "recipe": {…} | "preset": "…", "metadata"?, "priority"?, "webhook"? }`: an upload is copied, a URL is fetched by the job.',
           tags: ['jobs'],
           querystring: orderQuery,
-          consumes: ['multipart/form-data', 'application/octet-stream'],
+          consumes: ['multipart/form-data', 'application/octet-stream', 'application/json'],
           response: { 202: jobViewSchema },
         },
         onRequest: (request: FastifyRequest) => admitJob(request, options.jobs),
       },
       async (request: FastifyRequest, reply) => {
-        const query = request.query as z.output<typeof orderQuery>;
+        const query = request.query as OrderQuery;
+        if (isJson(request)) {
+          const ordered = orderFromJson(request.body, query, options.presets);
+          return acceptSource(request, reply, options.jobs, ordered);
+        }
         return acceptJob(request, reply, options.jobs, {
-          fieldNames: ['recipe', 'preset', 'metadata'],
+          fieldNames: ORDER_FIELDS,
           orderFrom: (fields) => orderFrom(fields, query, options.presets),
         });
       },
@@ -138,7 +143,9 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
           AbortSignal.any([gone.signal, leaving, AbortSignal.timeout(seconds * 1000)]),
         );
       }
-      if (preferred !== undefined) void reply.header('preference-applied', `wait=${seconds}`);
+      // RFC 7240 §3: what was done, which is less than was asked for past the bound. The address goes before the header.
+      if (preferred !== undefined && request.query.wait === undefined)
+        void reply.header('preference-applied', `wait=${seconds}`);
       return reply
         .header('cache-control', 'no-store')
         .header('content-type', 'application/json; charset=utf-8')
@@ -175,7 +182,8 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
       config: { scope: 'jobs:write' },
       schema: {
         summary: 'Remove a job and its results',
-        description: 'A running job is stopped.',
+        description:
+          'A running job is stopped, and of that no webhook is told: cancel it instead where somebody waits to hear of it. What webhooks are owed for a job that has ended they still get.',
         tags: ['jobs'],
         params: idParams,
         response: { 204: z.void() },
@@ -183,7 +191,10 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
     },
     async (request, reply) => {
       const { id } = await find(queue, request.params.id, request.caller);
-      if ((await removeJob(queue, store, id)) === undefined) throw noSuchJob(id);
+      const removed = await removeJob({ queue, store, aftermath: options.aftermath }, id);
+      if (removed === undefined) throw noSuchJob(id);
+      // It has no end any more that could be charged.
+      if (!isFinished(removed)) request.chargeTenantMinutes(minutesOf({ ...removed, status: 'cancelled' }));
       return reply.code(204).send();
     },
   );
@@ -196,6 +207,10 @@ export async function find(queue: JobQueue, id: string, { tenant }: Pick<Caller,
   return job;
 }
 
+function isJson({ headers }: FastifyRequest): boolean {
+  return /^application\/json\s*(?:;|$)/i.test(headers['content-type'] ?? '');
+}
+
 async function untilFinished(queue: JobQueue, job: Job, signal: AbortSignal): Promise<Job> {
   let latest = job;
   while (!isFinished(latest) && !signal.aborted) {
@@ -204,59 +219,6 @@ async function untilFinished(queue: JobQueue, job: Job, signal: AbortSignal): Pr
     latest = next;
   }
   return latest;
-}
-
-/** Undefined while nothing says what is wanted: fields may come after the file. */
-function orderFrom(
-  fields: ReadonlyMap<string, string>,
-  query: z.output<typeof orderQuery>,
-  presets: Presets,
-): JobOrder | undefined {
-  const recipe = fields.get('recipe');
-  const preset = fields.get('preset') ?? query.preset;
-  if (recipe !== undefined && preset !== undefined)
-    throw new Problem('recipe_invalid', 'Send `recipe` or `preset`, not both.');
-  const metadata = fields.get('metadata');
-  const extra = {
-    priority: query.priority,
-    ...(metadata !== undefined && {
-      metadata: parseField('invalid_request', 'metadata', metadata, metadataSchema),
-    }),
-  };
-  if (recipe !== undefined)
-    return { recipe: parseField('recipe_invalid', 'recipe', recipe, recipeSchema), ...extra };
-  if (preset !== undefined) return { recipe: presetOf(presets, preset), ...extra };
-  return undefined;
-}
-
-function presetOf(presets: Presets, name: string): Recipe {
-  const recipe = presets.get(name);
-  if (recipe !== undefined) return recipe;
-  const known =
-    presets.size === 0 ? 'No presets are configured.' : `There are: ${[...presets.keys()].join(', ')}.`;
-  throw new Problem('preset_unknown', `There is no preset ${JSON.stringify(name.slice(0, 100))}. ${known}`);
-}
-
-function parseField<S extends z.ZodType>(
-  code: 'recipe_invalid' | 'invalid_request',
-  name: string,
-  text: string,
-  schema: S,
-): z.output<S> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new Problem(
-      'malformed_json',
-      `The field "${name}" is not valid JSON: ${(error as Error).message.slice(0, 120)}.`,
-      { cause: error },
-    );
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const errors = fieldErrors(parsed.error.issues, name);
-  throw new Problem(code, describeFields(errors), { errors });
 }
 
 function noSuchJob(id: string): Problem {

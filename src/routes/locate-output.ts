@@ -12,7 +12,7 @@ export interface Located {
   readonly key: string;
   readonly bytes: number;
   readonly mediaType: string;
-  /** It stays as it is. While the job runs, another attempt may begin anew under the same names. */
+  /** It stays as it is. While the job runs, another attempt may make it anew under the same name. */
   readonly isFinal: boolean;
   /** A playlist that is replaced whenever there is more to play: its bytes are known only once they are read. */
   readonly grows: boolean;
@@ -40,19 +40,18 @@ export async function locate(
   name: string,
   file: string | undefined,
 ): Promise<Located | { readonly redirect: string }> {
-  const result = own(job.results, name);
+  const published = own(job.results, name);
+  const result = published ?? own(job.ready ?? {}, name);
   const { folder, main } = result ?? own(job.live ?? {}, name) ?? {};
   if (file === undefined && main !== undefined) return { redirect: outputPath(job.id, name, main) };
   if (result === undefined && folder === undefined) throw notThere(job, name);
-  const final = { isFinal: true, grows: false };
-  if (file === undefined) return { ...(result as NonNullable<typeof result>), ...final };
+  const standing = { isFinal: published !== undefined, grows: false };
+  if (file === undefined) return { ...(result as NonNullable<typeof result>), ...standing };
   const listed = result?.files?.find((each) => each.file === file);
-  if (listed !== undefined) return { ...listed, ...final };
+  if (listed !== undefined) return { ...listed, ...standing };
   const found = folder === undefined ? undefined : await unlisted(store, folder, file);
   if (found !== undefined) {
-    return result === undefined
-      ? { ...found, isFinal: false, grows: extname(file) === PLAYLIST }
-      : { ...found, ...final };
+    return { ...found, ...standing, grows: result === undefined && extname(file) === PLAYLIST };
   }
   const files = result?.files ?? [];
   const there =
@@ -91,7 +90,7 @@ function notThere(job: Job, name: string): Problem {
   }
   return new Problem(
     'output_not_ready',
-    `The job is ${job.status}. Its outputs can be fetched once it has succeeded; follow it at /v1/jobs/${job.id}.`,
+    `The job is ${job.status}. An output can be fetched once it is finished; follow the job at /v1/jobs/${job.id}.`,
   );
 }
 

@@ -6,11 +6,15 @@ import type { VideoEngine } from '../engine-contracts.ts';
 import { recipeSchema } from '../jobs/recipe.ts';
 import type { Presets } from '../jobs/presets.ts';
 import { describeOperations } from '../operations/reference.ts';
+import type { ConsoleFiles } from './console-files.ts';
+import { sendPage, wantsPage } from './console.ts';
 
 export interface OperationRoutesOptions {
   readonly videos: VideoEngine;
   readonly presets: Presets;
   readonly version: string;
+  /** What browsers get at `/`. */
+  readonly page: ConsoleFiles;
   readonly limits: Readonly<Record<string, number>>;
 }
 
@@ -23,7 +27,7 @@ const operation = z.object({
 });
 
 export const operationRoutes: FastifyPluginAsyncZod<OperationRoutesOptions> = async (app, options) => {
-  const { videos, presets, version, limits } = options;
+  const { videos, presets, version, page, limits } = options;
   // The tables do not change while the process lives.
   const described = describeOperations();
   const recipe = z.toJSONSchema(recipeSchema, { io: 'input', unrepresentable: 'any' });
@@ -63,31 +67,37 @@ export const operationRoutes: FastifyPluginAsyncZod<OperationRoutesOptions> = as
     },
   );
 
+  const index = {
+    name: 'mediamill',
+    version,
+    links: {
+      images: '/v1/images',
+      videos: '/v1/videos',
+      uploads: '/v1/uploads',
+      jobs: '/v1/jobs',
+      operations: '/v1/operations',
+      openapi: '/openapi.json',
+      docs: '/docs',
+      livez: '/livez',
+      readyz: '/readyz',
+    },
+  };
   app.get(
     '/',
     {
       config: { scope: 'public' },
       schema: {
         summary: 'What is here',
+        description: 'For browsers, by `Accept: text/html`: the console.',
         tags: ['about'],
         response: {
           200: z.object({ name: z.string(), version: z.string(), links: z.record(z.string(), z.string()) }),
         },
       },
     },
-    async () => ({
-      name: 'mediamill',
-      version,
-      links: {
-        images: '/v1/images',
-        videos: '/v1/videos',
-        uploads: '/v1/uploads',
-        jobs: '/v1/jobs',
-        operations: '/v1/operations',
-        openapi: '/openapi.json',
-        livez: '/livez',
-        readyz: '/readyz',
-      },
-    }),
+    async (request, reply) => {
+      if (wantsPage(request.headers.accept)) return sendPage(request, reply, page);
+      return reply.header('vary', 'accept').send(index);
+    },
   );
 };

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import type { ImageEngine, SourceReader } from '../engine-contracts.ts';
 import type { CacheEntry, CacheFacts, CacheKey } from '../jobs/image-cache.ts';
 import { renditionTag } from '../lib/cache-key.ts';
-import { UPLOAD_PREFIX } from '../jobs/uploads.ts';
+import { UPLOAD_PREFIX } from '../uploads/uploads.ts';
 import { assetsOf } from '../operations/assets.ts';
 import type { AcceptedFormats } from '../operations/negotiation.ts';
 import { Problem } from '../problems.ts';
@@ -37,16 +37,16 @@ export function renditionWork(options: RenditionWorkOptions): RenditionWork {
 
   async function render(
     key: CacheKey,
-    { reference, output }: ImageWish,
+    { reference, tenant, output }: ImageWish,
     accepted: AcceptedFormats | undefined,
     stale: CacheEntry | undefined,
   ): Promise<{ facts: CacheFacts; data: Uint8Array } | 'unchanged'> {
     images.admit();
-    const { bytes, version } = await sources.read(reference, { maxBytes });
+    const { bytes, version } = await sources.read(reference, { tenant, maxBytes });
     // Watermarks and masks of elsewhere may have changed, though the source has not.
     const remoteAssets = assetsOf([output]).some(isRemote);
     if (!remoteAssets && isGood(stale) && stale.facts.version === version) return 'unchanged';
-    const rendering = await images.render(bytes, [output], accepted && { accepted });
+    const rendering = await images.render(bytes, [output], { tenant, ...(accepted && { accepted }) });
     const [image] = rendering.images;
     if (image === undefined) throw new Error('the image engine answered without an image');
     const { data, mediaType, width, height, decisions, fits } = image;

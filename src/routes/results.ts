@@ -30,7 +30,8 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
   const { queue, store, allowOrigin } = options;
   if (allowOrigin !== undefined) {
     // A player's script fetches playlists and segments. Not every browser counts `Range` among the headers that need no preflight.
-    app.addHook('onRequest', async (_, reply) => {
+    // At the end: also where auth, whose hooks come first, refused it, or a script could not even read that.
+    app.addHook('onSend', async (_, reply) => {
       void reply
         .header('access-control-allow-origin', allowOrigin)
         .header('access-control-expose-headers', 'content-length, content-range, etag');
@@ -41,7 +42,7 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
         reply
           .code(204)
           .header('access-control-allow-methods', 'GET, HEAD')
-          .header('access-control-allow-headers', 'range, if-range, if-none-match')
+          .header('access-control-allow-headers', 'authorization, range, if-range, if-none-match')
           .header('access-control-max-age', 86_400)
           .send(),
       );
@@ -80,8 +81,8 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
         // What is replaced meanwhile must not give the new one's bytes under the old one's length.
         const held = found.grows ? await buffer(await openBlob(store, found.key)) : undefined;
         const bytes = held?.length ?? found.bytes;
-        // A run's folder has a random name and is never written again: the key says which bytes these are.
-        const etag = found.isFinal ? `"${found.key.split('/')[2] ?? job.id}-${bytes}"` : undefined;
+        // A run's folder has a random name, and one of a second try in it another one: the key says which bytes these are.
+        const etag = found.grows ? undefined : `"${found.key.split('/').slice(2, -1).join('/')}-${bytes}"`;
         void reply
           .header('accept-ranges', 'bytes')
           .header('content-security-policy', "default-src 'none'; sandbox")

@@ -6,13 +6,14 @@ import { z } from 'zod';
 import type { ImageEngine, SourceReader } from '../engine-contracts.ts';
 import type { CacheEntry, CacheFacts, CacheKey, ImageCache } from '../jobs/image-cache.ts';
 import type { FallbackImage } from '../jobs/fallback-image.ts';
+import { DEFAULT_TENANT } from '../jobs/job.ts';
 import type { Presets } from '../jobs/presets.ts';
-import { UPLOAD_VERSION, uploadId } from '../jobs/uploads.ts';
-import type { Uploads } from '../jobs/uploads.ts';
+import { UPLOAD_VERSION, uploadId } from '../uploads/uploads.ts';
+import type { Uploads } from '../uploads/uploads.ts';
 import { matchesETag } from '../lib/byte-range.ts';
 import { isFresh, renditionTag, variantMark } from '../lib/cache-key.ts';
 import { RecentMap } from '../lib/recent-map.ts';
-import { isSignedBy, parseSignedPath, UNSIGNED } from '../lib/signed-url.ts';
+import { parseSignedPath, signerOf, UNSIGNED } from '../lib/signed-url.ts';
 import type { UrlKey } from '../lib/signed-url.ts';
 import { acceptedFormats } from '../operations/negotiation.ts';
 import type { AcceptedFormats } from '../operations/negotiation.ts';
@@ -26,7 +27,7 @@ export interface SignedImageOptions {
   readonly images: ImageEngine;
   readonly sources: SourceReader;
   readonly cache: ImageCache;
-  readonly uploads: Uploads;
+  readonly uploads: Pick<Uploads, 'find'>;
   readonly presets: Presets;
   readonly fallback: FallbackImage | undefined;
   /** Another version of the server may make another picture of the same options. */
@@ -66,8 +67,9 @@ export const signedImageRoutes: FastifyPluginAsyncZod<SignedImageOptions> = asyn
     if (known !== undefined) return known;
     const address = parseSignedPath(url);
     const unsigned = address.signature === UNSIGNED;
-    if (unsigned ? !options.allowUnsigned : !isSignedBy(keys, address)) throw notSigned(keys.length > 0);
-    const wish = readWish(address, options);
+    const signer = unsigned ? undefined : signerOf(keys, address);
+    if (unsigned ? !options.allowUnsigned : signer === undefined) throw notSigned(keys.length > 0);
+    const wish = readWish(address, signer?.tenant ?? DEFAULT_TENANT, options);
     if (url.length <= LONGEST_WISH) wishes.set(url, wish);
     return wish;
   }
@@ -172,10 +174,14 @@ export const signedImageRoutes: FastifyPluginAsyncZod<SignedImageOptions> = asyn
   }
 
   /** An upload never changes: what a client has of it is right, though we have forgotten it. */
-  async function isStillThere({ reference }: ImageWish, key: CacheKey, tags: string): Promise<boolean> {
+  async function isStillThere(
+    { reference, tenant }: ImageWish,
+    key: CacheKey,
+    tags: string,
+  ): Promise<boolean> {
     const id = uploadId(reference);
     if (id === undefined || !matchesETag(tags, renditionTag(key, UPLOAD_VERSION))) return false;
-    return (await uploads.find(id)) !== undefined;
+    return (await uploads.find(id, tenant)) !== undefined;
   }
 
   app.route({

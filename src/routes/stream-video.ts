@@ -9,21 +9,21 @@ import type { BlobStore } from '../contracts.ts';
 import type { MediaFile, VideoEngine } from '../engine-contracts.ts';
 import { laneFor } from '../jobs/recipe.ts';
 import type { VideoOutput } from '../jobs/recipe.ts';
-import type { Uploads } from '../jobs/uploads.ts';
+import type { Uploads } from '../uploads/uploads.ts';
 import { openAssets } from '../jobs/video-results.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
 import { decisionsHeader } from '../lib/decisions-header.ts';
 import { limited } from '../lib/limited-body.ts';
+import { sniffing, storable } from '../lib/sniffing.ts';
 import { videoAssetsOf } from '../operations/video.ts';
 import { receiveFile } from '../plugins/media-body.ts';
 import { Problem } from '../problems.ts';
-import { sniffing, storable } from './accept-job.ts';
 import { clientGone } from './image-intake.ts';
 import type { StreamSlots } from './stream-slots.ts';
 
 export interface StreamIntake {
   readonly store: BlobStore;
-  readonly uploads: Pick<Uploads, 'find'>;
+  readonly uploads: Pick<Uploads, 'look'>;
   readonly videos: VideoEngine;
   readonly slots: StreamSlots;
   readonly maxBytes: number;
@@ -43,19 +43,21 @@ export async function streamVideo(
   const free = slots.hold(reply);
   const stack = new AsyncDisposableStack();
   try {
-    const assets = await openAssets(videoAssetsOf([output]), intake, stack);
+    const assets = await openAssets(videoAssetsOf([output]), request.caller.tenant, intake, stack);
     const folder = stack.use(await store.scratch('stream'));
     const { source, name } = await receive(request, output, join(folder.path, 'source'), intake);
     guardStall(request, reply, stallMs);
     const scratch = join(folder.path, 'work');
     await mkdir(scratch);
-    const { body, ended, mediaType, decisions } = await videos.stream({
+    const { body, ended, mediaType, decisions, durationSeconds } = await videos.stream({
       source,
       output,
       assets,
       scratch,
       signal,
     });
+    // At its beginning: nothing is left of a stream that could be charged later.
+    request.chargeTenantMinutes((durationSeconds ?? 0) / 60);
     ended
       .catch((error: unknown) => {
         const { code, message } = Problem.from(error);

@@ -1,106 +1,204 @@
-// /v1/uploads: sources that are stored once and used by name, as `upload:{id}`.
+// /v1/uploads: sources that are stored once and used by name, as `upload:{id}`. Sent at once, or by tus.
 
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { BlobStore } from '../contracts.ts';
-import { UPLOAD_PREFIX, uploadKey } from '../jobs/uploads.ts';
-import type { Upload, Uploads } from '../jobs/uploads.ts';
 import { newId } from '../lib/id.ts';
+import { sniffing, storable } from '../lib/sniffing.ts';
+import { idFor } from '../plugins/idempotency.ts';
 import { contentLength, mediaBody, receiveFile, tooLarge } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
 import { Problem } from '../problems.ts';
-import { sniffing, storable } from './accept-job.ts';
+import type { OpenUploads } from '../uploads/open-uploads.ts';
+import { uploadPath } from '../uploads/upload-names.ts';
+import { unknownUpload } from '../uploads/upload-record.ts';
+import { uploadKey } from '../uploads/uploads.ts';
+import { allowPages, speaksTus, tusHandlers } from './tus.ts';
+import { uploadSchema, viewUpload } from './upload-view.ts';
 
-export interface UploadRoutesOptions {
+export interface UploadRoutesOptions extends Pick<OpenUploads, 'uploads' | 'receiver' | 'settle'> {
   readonly store: BlobStore;
-  readonly uploads: Uploads;
   readonly body: MediaBodyOptions;
   readonly limits: { readonly imageMaxBytes: number; readonly videoMaxBytes: number };
+  /** Origin whose pages may upload, or `*`. */
+  readonly allowOrigin?: string | undefined;
 }
 
-const uploadSchema = z
-  .object({
-    id: z.string(),
-    source: z.string().describe('How it is named as a source: `upload:{id}`'),
-    mediaType: z.string().describe('By its bytes'),
-    bytes: z.number(),
-    expiresAt: z.iso.datetime(),
-    links: z.object({ self: z.string() }),
-  })
-  .meta({ id: 'Upload' });
 const idParams = z.object({ id: z.string().describe('The id of an upload') });
+const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(100).default(20).describe('Most of a page'),
+  after: z.string().max(100).optional().describe('The `next` of the page before'),
+});
 
 export const uploadRoutes: FastifyPluginAsyncZod<UploadRoutesOptions> = async (app, options) => {
-  const { store, uploads, limits } = options;
+  const { store, uploads, receiver, settle, limits } = options;
   const most = Math.max(limits.imageMaxBytes, limits.videoMaxBytes);
+  const tus = tusHandlers({ store, receiver, settle, maxBytes: most });
+  allowPages(app, options.allowOrigin);
+
+  async function storeWhole(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const free = await store.free();
+    if (free !== undefined && free <= (contentLength(request) ?? 0))
+      throw new Problem('storage_full', 'The server has no room for this upload. Nothing was kept.');
+    const id = idFor(request);
+    // A process that was thought dead may have the same id in hand, and another body: what is stored under it is whole, and
+    // is what its call was sealed with.
+    const isOnlyOurs = request.idempotency === undefined;
+    const key = uploadKey(isOnlyOurs ? id : newId());
+    const { result } = await receiveFile(request, {
+      maxBytes: most,
+      fieldNames: [],
+      async take(file, name) {
+        const sniffer = sniffing(() => undefined);
+        const { bytes } = await store.put(key, storable(file, sniffer), { maxBytes: most });
+        return { name, bytes, mediaType: sniffer.mediaType() };
+      },
+      undo: () => store.delete(key),
+    });
+    try {
+      const allowed = result.mediaType.startsWith('image/') ? limits.imageMaxBytes : limits.videoMaxBytes;
+      if (result.bytes > allowed) throw tooLarge(allowed);
+      if (!isOnlyOurs) await store.copy(key, uploadKey(id));
+      await uploads.add(id, { tenant: request.caller.tenant, ...result });
+    } catch (error) {
+      await store.delete(key);
+      throw error;
+    }
+    if (!isOnlyOurs) await store.delete(key);
+    const { bytes, mediaType } = result;
+    request.log.info({ uploadId: id, bytes, mediaType }, 'stored');
+    const stored = await uploads.look(id, request.caller.tenant);
+    if (stored === undefined) throw unknownUpload();
+    return reply
+      .code(201)
+      .header('location', uploadPath(id))
+      .header('cache-control', 'no-store')
+      .send(viewUpload(stored));
+  }
+
+  async function removeOne(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    speaksTus(request);
+    const { id } = request.params as { readonly id: string };
+    if (!(await uploads.remove(id, request.caller.tenant))) throw unknownUpload();
+    return reply.code(204).send();
+  }
 
   await app.register(async (scope) => {
     await scope.register(mediaBody, options.body);
-    scope.withTypeProvider<never>().post(
+    const plain = scope.withTypeProvider<never>();
+    plain.post(
       '/v1/uploads',
       {
-        config: { scope: 'uploads' },
+        // The creation of tus needs no key: its client has the address, or begins anew.
+        config: { scope: 'uploads', idempotent: { when: (request) => !speaksTus(request) } },
         schema: {
           summary: 'Store a source',
           description:
-            'Send the file as the raw body, or as the part `file` of multipart/form-data. It can then be used as `upload:{id}` until it expires.',
+            'Send the file as the raw body, or as the part `file` of multipart/form-data. It can then be used as `upload:{id}` until it expires. With `Tus-Resumable: 1.0.0` it is the creation of tus: the file is sent by `PATCH`, and goes on after breaks.',
           tags: ['uploads'],
           querystring: z.strictObject({}),
           consumes: ['multipart/form-data', 'application/octet-stream'],
           response: { 201: uploadSchema },
         },
-        onRequest: async (request) => {
-          const free = await store.free();
-          if (free !== undefined && free <= (contentLength(request) ?? 0)) {
-            throw new Problem('storage_full', 'The server has no room for this upload. Nothing was kept.');
-          }
+      },
+      async (request, reply) =>
+        speaksTus(request) ? tus.create(request, reply) : storeWhole(request, reply),
+    );
+    plain.patch(
+      '/v1/uploads/:id',
+      {
+        config: { scope: 'uploads' },
+        schema: {
+          summary: 'Send bytes of an upload',
+          description:
+            'tus 1.0.0: the bytes behind `Upload-Offset`, as `application/offset+octet-stream`, with `Upload-Checksum` if all or none of them shall count. The answer says how far the upload is.',
+          tags: ['uploads'],
+          params: idParams,
+          response: { 204: z.void() },
         },
       },
+      tus.patch,
+    );
+    // For clients whose proxies let nothing but GET and POST pass.
+    plain.post(
+      '/v1/uploads/:id',
+      { config: { scope: 'uploads' }, schema: { hide: true, params: idParams } },
       async (request, reply) => {
-        const id = newId();
-        const key = uploadKey(id);
-        const { result } = await receiveFile(request, {
-          maxBytes: most,
-          fieldNames: [],
-          async take(file) {
-            const sniffer = sniffing(() => undefined);
-            const { bytes } = await store.put(key, storable(file, sniffer), { maxBytes: most });
-            return { bytes, mediaType: sniffer.mediaType() };
-          },
-          undo: () => store.delete(key),
-        });
-        const allowed = result.mediaType.startsWith('image/') ? limits.imageMaxBytes : limits.videoMaxBytes;
-        const upload = result.bytes > allowed ? undefined : await uploads.find(id);
-        if (upload === undefined) {
-          await store.delete(key);
-          throw tooLarge(allowed);
-        }
-        request.log.info({ uploadId: id, ...result }, 'stored');
-        return reply
-          .code(201)
-          .header('location', pathOf(id))
-          .header('cache-control', 'no-store')
-          .send(view(upload));
+        const method = request.headers['x-http-method-override'];
+        if (method === 'PATCH') return tus.patch(request, reply);
+        if (method === 'DELETE') return removeOne(request, reply);
+        throw new Problem(
+          'method_not_allowed',
+          'POST is possible here with X-HTTP-Method-Override: PATCH or DELETE.',
+          { headers: { allow: 'DELETE, GET, HEAD, PATCH' } },
+        );
       },
     );
   });
 
-  app.route({
-    method: ['GET', 'HEAD'],
-    url: '/v1/uploads/:id',
-    config: { scope: 'uploads' },
-    schema: {
-      summary: 'Look at a stored source',
-      tags: ['uploads'],
-      params: idParams,
-      response: { 200: uploadSchema },
+  for (const url of ['/v1/uploads', '/v1/uploads/:id'])
+    app.options(url, { config: { scope: 'public' }, schema: { hide: true } }, tus.options);
+
+  app.get(
+    '/v1/uploads',
+    {
+      config: { scope: 'uploads' },
+      schema: {
+        summary: 'List stored sources',
+        description: 'The newest first, also those that are still being received.',
+        tags: ['uploads'],
+        querystring: listQuery,
+        response: {
+          200: z.object({ uploads: z.array(uploadSchema), next: z.string().nullable() }),
+        },
+      },
     },
-    handler: async (request, reply) => {
-      const upload = await uploads.find(request.params.id);
-      if (upload === undefined) throw unknown();
-      return reply.header('cache-control', 'no-store').send(view(upload));
+    async (request, reply) => {
+      const { items, next } = await uploads.list(request.caller.tenant, request.query);
+      return reply.header('cache-control', 'no-store').send({ uploads: items.map(viewUpload), next });
     },
-  });
+  );
+
+  app.get(
+    '/v1/uploads/:id',
+    {
+      exposeHeadRoute: false,
+      config: { scope: 'uploads' },
+      schema: {
+        summary: 'Look at a stored source',
+        tags: ['uploads'],
+        params: idParams,
+        response: { 200: uploadSchema },
+      },
+    },
+    async (request, reply) => {
+      const stored = await uploads.look(request.params.id, request.caller.tenant);
+      if (stored === undefined) throw unknownUpload();
+      return reply.header('cache-control', 'no-store').send(viewUpload(stored));
+    },
+  );
+
+  app.head(
+    '/v1/uploads/:id',
+    {
+      config: { scope: 'uploads' },
+      schema: {
+        summary: 'Ask how far an upload is',
+        description:
+          'tus 1.0.0: `Upload-Offset` says behind which byte to go on. Whoever is still sending is asked to end.',
+        tags: ['uploads'],
+        params: idParams,
+        response: { 200: z.void() },
+      },
+    },
+    async (request, reply) => {
+      if (speaksTus(request)) return tus.head(request, reply);
+      const stored = await uploads.look(request.params.id, request.caller.tenant);
+      if (stored === undefined) throw unknownUpload();
+      return reply.header('cache-control', 'no-store').send();
+    },
+  );
 
   app.delete(
     '/v1/uploads/:id',
@@ -110,32 +208,9 @@ export const uploadRoutes: FastifyPluginAsyncZod<UploadRoutesOptions> = async (a
         summary: 'Remove a stored source, and every rendition of it',
         tags: ['uploads'],
         params: idParams,
-        response: { 204: z.void() },
+        response: { 204: z.any() },
       },
     },
-    async (request, reply) => {
-      if (!(await uploads.remove(request.params.id))) throw unknown();
-      return reply.code(204).send();
-    },
+    (request, reply) => removeOne(request, reply),
   );
 };
-
-const pathOf = (id: string): string => `/v1/uploads/${id}`;
-
-function view({ id, mediaType, bytes, expiresAt }: Upload): z.input<typeof uploadSchema> {
-  return {
-    id,
-    source: `${UPLOAD_PREFIX}${id}`,
-    mediaType,
-    bytes,
-    expiresAt: new Date(expiresAt).toISOString(),
-    links: { self: pathOf(id) },
-  };
-}
-
-function unknown(): Problem {
-  return new Problem(
-    'source_not_found',
-    'There is no such upload: it was removed, has expired, or never was.',
-  );
-}

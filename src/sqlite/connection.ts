@@ -1,5 +1,6 @@
 // Opens a database file that all processes of the machine share, and tells SQLite's errors apart.
 
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -18,9 +19,13 @@ const BLOCKING_WAIT = 4;
 /** Milliseconds after which a lock that never comes free is reported. */
 const PATIENCE = 10_000;
 
-/** Opens (and creates or migrates) the database. Several processes may do so at the same moment. */
+/**
+ * Opens (and creates or migrates) the database, which nobody but this user may read; nor its folder, if it is made here.
+ * Several processes may do so at the same moment.
+ */
 export async function openConnection(path: string, migrations: Migrations): Promise<DatabaseSync> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makePrivate(path);
   const db = new DatabaseSync(path, { timeout: BLOCKING_WAIT });
   try {
     await patiently(() => {
@@ -35,6 +40,24 @@ export async function openConnection(path: string, migrations: Migrations): Prom
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** SQLite gives the files beside it (-wal, -shm) the mode of the database. */
+function makePrivate(path: string): void {
+  try {
+    // Only if it is new: closing any other descriptor of it would drop SQLite's locks. Synchronous, so that no other
+    // connection of this process opens it in between. https://www.sqlite.org/howtocorrupt.html §2.2
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw asProblem(error);
+  }
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    try {
+      chmodSync(file, 0o600);
+    } catch {
+      // Not there, or somebody else's, who has decided already.
+    }
   }
 }
 

@@ -14,12 +14,13 @@ import {
   statfs,
   utimes,
 } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Blob, BlobStore, ByteRange, LocalFile } from '../contracts.ts';
 import { limited } from '../lib/limited-body.ts';
-import { Problem } from '../problems.ts';
+import { asProblem, isMissing, keyParts, makeFolder, safeName, syncFile, syncFolder } from './disk-files.ts';
+import { appendToDisk, isBlobAlready, joinInto } from './disk-segments.ts';
 
 /** How often an owner's folder of unfinished files says that its owner lives, and when it counts as dead. */
 const SIGN_OF_LIFE_MS = 10_000;
@@ -118,6 +119,22 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
       }
     },
 
+    append: appendToDisk({ pathOf, free }),
+
+    async join(pieces, to, { signal } = {}) {
+      const [first] = pieces;
+      if (first !== undefined && (await isBlobAlready(pieces, pathOf))) return publish(to, pathOf(first.key));
+      const path = unfinished();
+      await mkdir(own, { recursive: true });
+      try {
+        await joinInto(await open(path, 'wx'), pieces, { pathOf, free, signal });
+        return await publish(to, path);
+      } catch (error) {
+        await rm(path, { force: true });
+        throw asProblem(error);
+      }
+    },
+
     async stat(key) {
       try {
         const { size, mtimeMs } = await stat(pathOf(key));
@@ -195,50 +212,4 @@ async function* walk(path: string, key: string): AsyncIterable<Blob> {
       if (found) yield { key: childKey, bytes: found.size, modifiedAt: found.mtimeMs };
     }
   }
-}
-
-/** Keys are made by us, but from ids that came by URL: each part is checked all the same. */
-function keyParts(key: string): string[] {
-  return key.split('/').map(safeName);
-}
-
-function safeName(part: string): string {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}$/.test(part) || part.includes(sep)) {
-    throw new TypeError(`not a key of the store: ${JSON.stringify(part)}`);
-  }
-  return part;
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** A new name is durable only once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
-}
-
-function asProblem(error: unknown): unknown {
-  const problem = Problem.from(error);
-  return problem.code === 'storage_full' ? problem : error;
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }

@@ -4,22 +4,25 @@ import { hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { BlobStore } from '../contracts.ts';
 import type { SourceReader } from '../engine-contracts.ts';
-import { UPLOAD_PREFIX, uploadId, uploadKey, UPLOAD_VERSION } from '../jobs/uploads.ts';
+import { UPLOAD_PREFIX, uploadKey, UPLOAD_VERSION } from '../uploads/uploads.ts';
+import type { Uploads } from '../uploads/uploads.ts';
+import { findUpload } from '../uploads/find-source.ts';
 import type { SafeFetch } from '../lib/safe-fetch.ts';
 import { readOwn } from '../lib/own-bytes.ts';
+import { unknownUpload } from '../uploads/upload-record.ts';
 import { Problem } from '../problems.ts';
 
 export interface SourceReaderOptions {
   readonly store: BlobStore;
+  readonly uploads: Pick<Uploads, 'look'>;
   readonly fetch: SafeFetch;
 }
 
-export function createSourceReader({ store, fetch }: SourceReaderOptions): SourceReader {
+export function createSourceReader({ store, uploads, fetch }: SourceReaderOptions): SourceReader {
   return {
-    async read(reference, { maxBytes, signal }) {
+    async read(reference, { tenant, maxBytes, signal }) {
       if (reference.startsWith(UPLOAD_PREFIX)) {
-        const id = uploadId(reference);
-        if (id === undefined) throw unknownUpload();
+        const { id } = await findUpload(reference, tenant, uploads);
         await using file = await store.local(uploadKey(id));
         return { bytes: await readWhole(file.path, maxBytes), version: UPLOAD_VERSION };
       }
@@ -51,14 +54,4 @@ async function readWhole(path: string, maxBytes: number): Promise<Uint8Array<Arr
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw unknownUpload(error);
     throw error;
   }
-}
-
-function unknownUpload(cause?: unknown): Problem {
-  return new Problem(
-    'source_not_found',
-    'There is no such upload: it was removed, has expired, or never was.',
-    {
-      cause,
-    },
-  );
 }

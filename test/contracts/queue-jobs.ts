@@ -1,6 +1,13 @@
 // Jobs, handlers and waiting for the tests of queues.
 
-import type { JobContext, JobEvent, JobHandler, JobQueue, JobResult } from '../../src/contracts.ts';
+import type {
+  EventsWanted,
+  JobContext,
+  JobEvent,
+  JobHandler,
+  JobQueue,
+  JobResult,
+} from '../../src/contracts.ts';
 import { DEFAULT_TENANT } from '../../src/jobs/job.ts';
 import type { Job, NewJob } from '../../src/jobs/job.ts';
 import { newId } from '../../src/lib/id.ts';
@@ -109,15 +116,16 @@ export async function eventually(condition: () => boolean): Promise<void> {
   }
 }
 
-/** Events up to and with the first that is the last one wanted. */
+/** Events up to and with the first that is the last one wanted, and none of them lost. */
 export async function eventsUntil(
   queue: JobQueue,
-  options: { readonly after?: number },
+  options: Omit<EventsWanted, 'signal'>,
   last: (event: JobEvent) => boolean,
 ): Promise<JobEvent[]> {
   const seen: JobEvent[] = [];
   const signal = AbortSignal.timeout(20_000);
   for await (const event of queue.events({ ...options, signal })) {
+    if (event.type === 'lost') throw new Error(`events were lost before ${event.sequence}`);
     seen.push(event);
     if (last(event)) return seen;
   }

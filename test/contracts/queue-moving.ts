@@ -61,6 +61,7 @@ export function moving(here: Sides): void {
         'started',
         'queued',
         'started',
+        'output',
         'succeeded',
       ]);
     });

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../src/jobs/job.ts';
 import { Problem } from '../../src/problems.ts';
-import { aJob } from './queue-jobs.ts';
+import { aJob, handler, untilAborted, untilStatus } from './queue-jobs.ts';
 import type { Sides } from './queue-sides.ts';
 import { TTL_SECONDS } from './queue-sides.ts';
 
@@ -34,6 +34,8 @@ export function storing(here: Sides): void {
     it('answers the stored job for a known idempotency key, from whichever process', async () => {
       const first = await here.left.add(aJob({ idempotencyKey: 'once' }));
       const again = await here.right.add(aJob({ idempotencyKey: 'once' }));
+      expect(await here.right.made('once')).toMatchObject({ id: first.id });
+      expect(await here.right.made('never')).toBeUndefined();
       expect(again).toEqual(first);
       const racing = await Promise.all(
         [here.left, here.right, here.left, here.right].map((queue) =>
@@ -80,6 +82,53 @@ export function storing(here: Sides): void {
       const rest = await here.left.list({ limit: 10, status: 'cancelled', after: cancelled.next ?? '' });
       expect(rest).toMatchObject({ items: [{ id: ids[4] }], next: null });
       expect(await here.left.list({ limit: 10, status: 'failed' })).toEqual({ items: [], next: null });
+    });
+
+    it('lists and counts the jobs of one tenant alone', async () => {
+      const jobs: Job[] = [];
+      for (const tenant of ['one', 'two', 'one', 'two', 'one'])
+        jobs.push(await here.left.add(aJob({ tenant })));
+      const ids = jobs.map((job) => job.id);
+      await here.left.cancel(ids[2] ?? '');
+      const idsOf = async (filter: { tenant?: string; status?: Job['status'] }): Promise<string[]> =>
+        (await here.right.list({ limit: 10, ...filter })).items.map((job) => job.id);
+      expect(await idsOf({ tenant: 'one' })).toEqual([ids[4], ids[2], ids[0]]);
+      expect(await idsOf({ tenant: 'two' })).toEqual([ids[3], ids[1]]);
+      expect(await idsOf({ tenant: 'one', status: 'cancelled' })).toEqual([ids[2]]);
+      expect(await idsOf({ tenant: 'two', status: 'cancelled' })).toEqual([]);
+      expect([await idsOf({ tenant: 'three' }), await idsOf({ tenant: '' })]).toEqual([[], []]);
+      expect(await idsOf({})).toEqual(ids.toReversed());
+      const page = await here.right.list({ tenant: 'one', limit: 2 });
+      expect(page.items.map((job) => job.id)).toEqual([ids[4], ids[2]]);
+      const rest = await here.right.list({ tenant: 'one', limit: 2, after: page.next ?? '' });
+      expect(rest).toMatchObject({ items: [{ id: ids[0], tenant: 'one' }], next: null });
+
+      const none = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0 };
+      expect(await here.right.counts('one')).toEqual({ ...none, queued: 2, cancelled: 1 });
+      expect(await here.right.counts('two')).toEqual({ ...none, queued: 2 });
+      expect(await here.right.counts('three')).toEqual(none);
+      expect(await here.right.counts()).toEqual({ ...none, queued: 4, cancelled: 1 });
+    });
+
+    it('tells how its lanes stand, in every process', async () => {
+      const idle = { waiting: 0, running: 0, oldestSince: null };
+      expect(await here.left.lanes()).toMatchObject({ image: idle, video: idle, film: idle });
+      const [first, second] = [aJob({ lane: 'video' }), aJob({ lane: 'video', priority: 5 })];
+      const oldest = await here.left.add(first);
+      await here.backend.pass(1000);
+      await here.left.add(second);
+      expect(await here.right.lanes()).toMatchObject({
+        image: idle,
+        video: { waiting: 2, running: 0, oldestSince: oldest.createdAt },
+      });
+      // The one of the higher priority begins, and goes on until it is cancelled.
+      here.right.work('video', handler(untilAborted), { concurrency: 1 });
+      await untilStatus(here.left, second.id, 'running');
+      expect((await here.left.lanes()).video).toEqual({
+        waiting: 1,
+        running: 1,
+        oldestSince: oldest.createdAt,
+      });
     });
 
     it.each(['', 'nonsense', '%00', Buffer.from("' OR 1=1 --").toString('base64url')])(

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe } from 'vitest';
 import { dying } from './queue-dying.ts';
 import { ending } from './queue-ending.ts';
 import { moving } from './queue-moving.ts';
+import { owing } from './queue-owing.ts';
 import { Sides } from './queue-sides.ts';
 import type { QueueBackend } from './queue-sides.ts';
 import { storing } from './queue-storing.ts';
@@ -23,5 +24,6 @@ export function queueContract(name: string, open: () => Promise<QueueBackend>): 
     ending(here);
     dying(here);
     telling(here);
+    owing(here);
   });
 }

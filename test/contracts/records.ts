@@ -19,6 +19,10 @@ const NOTES: RecordKind<Note> = { name: 'note' };
 const OTHERS: RecordKind<Note> = { name: 'other' };
 const HERE = { group: 'here' };
 
+async function versionOf(records: Records, id: string): Promise<number> {
+  return (await records.get(NOTES, id))?.version ?? 0;
+}
+
 export function recordsContract(name: string, open: () => Promise<RecordsBackend>): void {
   describe(`${name} keeps the contract of Records`, () => {
     let backend: RecordsBackend;
@@ -31,7 +35,11 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
       const { left, right } = backend;
       expect(await left.get(NOTES, 'a')).toBeUndefined();
       expect(await left.put(NOTES, 'a', { text: 'first' }, HERE, 0)).toBe(true);
-      expect(await right.get(NOTES, 'a')).toEqual({ id: 'a', value: { text: 'first' }, version: 1 });
+      expect(await right.get(NOTES, 'a')).toEqual({
+        id: 'a',
+        value: { text: 'first' },
+        version: expect.any(Number),
+      });
       expect(await right.get(OTHERS, 'a')).toBeUndefined();
     });
 
@@ -39,10 +47,12 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
       const { left, right } = backend;
       expect(await left.put(NOTES, 'a', { text: '1' }, HERE, 0)).toBe(true);
       expect(await right.put(NOTES, 'a', { text: 'x' }, HERE, 0)).toBe(false);
-      expect(await right.put(NOTES, 'a', { text: '2' }, HERE, 1)).toBe(true);
-      expect(await left.put(NOTES, 'a', { text: 'x' }, HERE, 1)).toBe(false);
-      expect(await left.get(NOTES, 'a')).toEqual({ id: 'a', value: { text: '2' }, version: 2 });
-      expect(await left.put(NOTES, 'b', { text: 'x' }, HERE, 1)).toBe(false);
+      const first = await versionOf(left, 'a');
+      expect(first).toBeGreaterThan(0);
+      expect(await right.put(NOTES, 'a', { text: '2' }, HERE, first)).toBe(true);
+      expect(await left.put(NOTES, 'a', { text: 'x' }, HERE, first)).toBe(false);
+      expect(await left.get(NOTES, 'a')).toEqual({ id: 'a', value: { text: '2' }, version: first + 1 });
+      expect(await left.put(NOTES, 'b', { text: 'x' }, HERE, first)).toBe(false);
       expect(await left.get(NOTES, 'b')).toBeUndefined();
     });
 
@@ -59,8 +69,9 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
     it('deletes, if asked only a certain version', async () => {
       const { left, right } = backend;
       await left.put(NOTES, 'a', { text: '1' }, HERE, 0);
-      expect(await right.delete(NOTES, 'a', 2)).toBe(false);
-      expect(await right.delete(NOTES, 'a', 1)).toBe(true);
+      const version = await versionOf(left, 'a');
+      expect(await right.delete(NOTES, 'a', version + 1)).toBe(false);
+      expect(await right.delete(NOTES, 'a', version)).toBe(true);
       expect(await left.delete(NOTES, 'a')).toBe(false);
       expect(await left.get(NOTES, 'a')).toBeUndefined();
     });
@@ -72,7 +83,7 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
       const first = await right.list(NOTES, { group: 'here', limit: 2 });
       expect(first.items.map(({ id }) => id)).toEqual(['c', 'b']);
       const second = await right.list(NOTES, { group: 'here', limit: 2, after: first.next ?? '' });
-      expect(second).toEqual({ items: [{ id: 'a', value: { text: 'a' }, version: 1 }], next: null });
+      expect(second).toEqual({ items: [await left.get(NOTES, 'a')], next: null });
       const all = await right.list(NOTES, { limit: 10 });
       expect(all.items.map(({ id }) => id)).toEqual(['d', 'c', 'b', 'a']);
     });
@@ -89,8 +100,9 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
       expect(await ids(now)).toEqual(['before', 'now']);
       expect(await ids(now + 1000)).toEqual(['before', 'now', 'later']);
       expect((await right.due(NOTES, now + 1000, 1)).map(({ id }) => id)).toEqual(['before']);
-      await right.put(NOTES, 'before', { text: '' }, { ...HERE, dueAt: now + 5000 }, 1);
-      await right.put(NOTES, 'now', { text: '' }, HERE, 1);
+      const put = { ...HERE, dueAt: now + 5000 };
+      await right.put(NOTES, 'before', { text: '' }, put, await versionOf(left, 'before'));
+      await right.put(NOTES, 'now', { text: '' }, HERE, await versionOf(left, 'now'));
       expect(await ids(now + 1000)).toEqual(['later']);
     });
 
@@ -99,15 +111,46 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
       const soon = { ...HERE, dueAt: backend.now(), expiresAt: backend.now() + 1000 };
       await left.put(NOTES, 'a', { text: 'old' }, soon, 0);
       await left.put(NOTES, 'b', { text: 'old' }, soon, 0);
+      const old = await versionOf(left, 'a');
       expect(await left.prune(backend.now(), 10)).toBe(0);
       backend.pass(1000);
       expect(await right.get(NOTES, 'a')).toBeUndefined();
       expect((await right.list(NOTES, { limit: 10 })).items).toEqual([]);
       expect(await right.due(NOTES, backend.now(), 10)).toEqual([]);
-      expect(await right.put(NOTES, 'a', { text: 'x' }, HERE, 1)).toBe(false);
+      expect(await right.put(NOTES, 'a', { text: 'x' }, HERE, old)).toBe(false);
       expect(await right.put(NOTES, 'a', { text: 'new' }, HERE, 0)).toBe(true);
-      expect(await left.get(NOTES, 'a')).toEqual({ id: 'a', value: { text: 'new' }, version: 1 });
+      expect(await left.get(NOTES, 'a')).toMatchObject({ id: 'a', value: { text: 'new' } });
+      expect(await left.put(NOTES, 'a', { text: 'x' }, HERE, old)).toBe(false);
       expect(await left.prune(backend.now(), 10)).toBe(1);
     });
+
+    it.each(['deleted', 'deleted as it was', 'expired', 'expired and removed'])(
+      'gives no version twice: not to one that was %s and made anew',
+      async (how) => {
+        const { left, right } = backend;
+        const seen = new Set<number>();
+        for (let life = 0; life < 4; life++) {
+          expect(await left.put(NOTES, 'a', { text: 'new' }, HERE, 0)).toBe(true);
+          // Some live longer than the one before: a count of lives alone would meet their versions again.
+          for (let write = 0; write < [3, 1, 5, 2][life]!; write++) {
+            const version = await versionOf(right, 'a');
+            for (const old of seen) expect(await right.put(NOTES, 'a', { text: 'x' }, HERE, old)).toBe(false);
+            for (const old of seen) expect(await right.delete(NOTES, 'a', old)).toBe(false);
+            seen.add(version);
+            const place = { ...HERE, expiresAt: backend.now() + 1000 };
+            expect(await left.put(NOTES, 'a', { text: 'again' }, place, version)).toBe(true);
+          }
+          const last = await versionOf(right, 'a');
+          expect(seen).not.toContain(last);
+          seen.add(last);
+          if (how === 'deleted') await right.delete(NOTES, 'a');
+          else if (how === 'deleted as it was') await right.delete(NOTES, 'a', last);
+          else backend.pass(1000);
+          if (how === 'expired and removed') expect(await left.prune(backend.now(), 10)).toBe(1);
+          expect(await left.get(NOTES, 'a')).toBeUndefined();
+        }
+        expect(seen.size).toBe(4 + 3 + 1 + 5 + 2);
+      },
+    );
   });
 }

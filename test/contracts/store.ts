@@ -128,6 +128,99 @@ export function storeContract(
       await store.delete('results/a/');
     });
 
+    it('copies a blob, which then lives for itself', async () => {
+      await store.put('uploads/a', Readable.from([Buffer.from('bytes')]), { maxBytes: MANY });
+      expect(await store.copy('uploads/a', 'sources/b')).toMatchObject({ key: 'sources/b', bytes: 5 });
+      await store.delete('uploads/a');
+      expect(String(await buffer(await store.read('sources/b')))).toBe('bytes');
+      await expect(store.copy('uploads/a', 'sources/c')).rejects.toMatchObject({ code: 'ENOENT' });
+      expect(await keysOf(store, 'sources/')).toEqual(['sources/b']);
+    });
+
+    const bytes = async function* (...chunks: (string | Error)[]) {
+      for (const chunk of chunks) {
+        if (chunk instanceof Error) throw chunk;
+        yield Buffer.from(chunk);
+      }
+    };
+    const text = async (key: string) => String(await buffer(await store.read(key)));
+
+    it('grows a segment, and tells what of it is durable', async () => {
+      const key = 'segments/a/1';
+      const told: number[] = [];
+      const kept = async (count: number) => void told.push(count);
+      expect(await store.append(key, bytes('abc', 'def'), { at: 0, maxBytes: 10, kept })).toEqual({
+        bytes: 6,
+        failure: undefined,
+      });
+      expect(told).toEqual([6]);
+      // What lay behind is dropped: nobody had counted it.
+      await store.append(key, bytes('DE'), { at: 3, maxBytes: 10 });
+      expect(await text(key)).toBe('abcDE');
+      expect(await store.append(key, bytes(), { at: 4, maxBytes: 10 })).toMatchObject({ bytes: 4 });
+      expect(await text(key)).toBe('abcD');
+    });
+
+    it('keeps of a segment what came before a break, or fitted', async () => {
+      const key = 'segments/a/1';
+      const gone = new Error('gone');
+      expect(await store.append(key, bytes('abc', gone), { at: 0, maxBytes: 10 })).toEqual({
+        bytes: 3,
+        failure: gone,
+      });
+      expect(await store.append(key, bytes('de', 'too much'), { at: 3, maxBytes: 4 })).toMatchObject({
+        bytes: 5,
+        failure: { code: 'payload_too_large' },
+      });
+      expect(await text(key)).toBe('abcde');
+      const lost = new Error('lost');
+      const kept = () => Promise.reject(lost);
+      expect(await store.append(key, bytes('f'), { at: 5, maxBytes: 4, kept })).toMatchObject({
+        failure: lost,
+      });
+    });
+
+    it('makes no segment anew that is gone', async () => {
+      const { failure } = await store.append('segments/a/1', bytes('abc'), { at: 3, maxBytes: 10 });
+      expect(failure).toMatchObject({ code: 'ENOENT' });
+      expect(await keysOf(store, 'segments/')).toEqual([]);
+    });
+
+    it('joins the bytes that count of segments, in their order', async () => {
+      await store.append('segments/a/1', bytes('abcXX'), { at: 0, maxBytes: 10 });
+      await store.append('segments/a/2', bytes('XXX'), { at: 0, maxBytes: 10 });
+      await store.append('segments/a/3', bytes('def'), { at: 0, maxBytes: 10 });
+      const pieces = [
+        { key: 'segments/a/1', bytes: 3, closed: false },
+        { key: 'segments/a/2', bytes: 0, closed: false },
+        { key: 'segments/a/3', bytes: 3, closed: true },
+      ];
+      expect(await store.join(pieces, 'uploads/a')).toMatchObject({ key: 'uploads/a', bytes: 6 });
+      expect(await text('uploads/a')).toBe('abcdef');
+      expect(await text('segments/a/1')).toBe('abcXX');
+      const short = [{ key: 'segments/a/1', bytes: 6, closed: false }];
+      await expect(store.join(short, 'uploads/b')).rejects.toThrow('5 bytes');
+      const missing = [...pieces, { key: 'segments/a/4', bytes: 1, closed: false }];
+      await expect(store.join(missing, 'uploads/b')).rejects.toMatchObject({ code: 'ENOENT' });
+      expect(await keysOf(store, 'uploads/')).toEqual(['uploads/a']);
+    });
+
+    it.each([
+      ['closed', true],
+      ['that somebody may still write to', false],
+    ])('makes a blob of a single segment %s', async (_which, closed) => {
+      await store.append('segments/a/1', bytes('abcXX'), { at: 0, maxBytes: 10 });
+      const piece = { key: 'segments/a/1', bytes: 3, closed };
+      await store.join([piece], 'uploads/a');
+      await store.append('segments/a/1', bytes('intruder'), { at: 3, maxBytes: 100 });
+      expect(await text('uploads/a')).toBe('abc');
+      if (closed) {
+        await store.append('segments/a/2', bytes('abc'), { at: 0, maxBytes: 10 });
+        await store.join([{ ...piece, key: 'segments/a/2' }], 'uploads/b');
+        expect(await text('uploads/b')).toBe('abc');
+      }
+    });
+
     it.each([
       '../outside',
       'sources/../../x',

@@ -111,6 +111,8 @@ export async function produce(
     onProgress?: () => void;
     assets?: ReadonlyMap<string, MediaFile>;
     publish?: (output: string, file: MadeFile & { path: string }) => Promise<void>;
+    onOutput?: (name: string, output: ProducedOutput) => Promise<void>;
+    onRestart?: () => void;
     chunks?: ChunkShelf;
   } = {},
 ): Promise<Made> {

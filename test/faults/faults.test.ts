@@ -8,6 +8,7 @@ import { HAS_PROC } from '../support/processes.ts';
 import { prepareLoad } from './load.ts';
 import { chunkRound, encodedAgain } from './chunks.ts';
 import { runRound } from './round.ts';
+import { uploadRound } from './uploads.ts';
 
 describe.skipIf(!HAS_PROC)('after kill -9 of processes, FFmpegs and the primary', () => {
   beforeAll(prepareLoad, 60_000);
@@ -18,6 +19,19 @@ describe.skipIf(!HAS_PROC)('after kill -9 of processes, FFmpegs and the primary'
       const report = await runRound({ seed, jobs: 6, kills: 4, signal });
       expect(report.jobs).toBe(6);
       expect(report.violations).toEqual([]);
+    },
+    120_000,
+  );
+});
+
+describe.skipIf(!HAS_PROC)('resumable uploads', () => {
+  it.each([1, 2, 3, 4, 5, 6])(
+    'are never mixed by two writers, kills and pauses, seed %i',
+    async (seed) => {
+      const { signal } = new AbortController();
+      const report = await uploadRound({ seed, uploads: 2, faults: 2, signal });
+      expect(report.violations).toEqual([]);
+      expect(report.jobs).toBe(2);
     },
     120_000,
   );

@@ -7,10 +7,11 @@ import { prepareLoad } from './load.ts';
 import { runRound } from './round.ts';
 import type { Report } from './round.ts';
 import { SPECIAL_ROUNDS } from './special.ts';
+import { uploadRound } from './uploads.ts';
 
-const USAGE = `node test/faults/main.ts [--rounds 30] [--seed 1] [--only random|special|chunks|<part of a name>]
+const USAGE = `node test/faults/main.ts [--rounds 30] [--seed 1] [--only random|special|chunks|uploads|<part of a name>]
 Rounds with kill -9 at random moments, then the rounds with a plan. Ends with 1 if any promise was broken.
-A round is repeated by --rounds 1 --seed <its seed> --only random, or --only chunks.`;
+A round is repeated by --rounds 1 --seed <its seed> --only random, or --only chunks or uploads.`;
 
 const { values } = parseArgs({
   options: {
@@ -48,8 +49,13 @@ const chunks: Round[] = Array.from({ length: chunkRounds }, (_, index) => [
   `chunks, seed ${seed + index}`,
   () => chunkRound({ seed: seed + index, kills: 8, seconds: 100, signal: over.signal }),
 ]);
+const uploadRounds = values.only === 'uploads' ? rounds : ['', 'special'].includes(values.only) ? 6 : 0;
+const uploads: Round[] = Array.from({ length: uploadRounds }, (_, index) => [
+  `uploads, seed ${seed + index}`,
+  () => uploadRound({ seed: seed + index, uploads: 4, faults: 6, signal: over.signal }),
+]);
 const isPart = !['', 'random', 'special'].includes(values.only);
-const plan = [...(isPart ? [] : random), ...(values.only === 'random' ? [] : special), ...chunks];
+const plan = [...(isPart ? [] : random), ...(values.only === 'random' ? [] : special), ...chunks, ...uploads];
 
 const COLUMNS =
   'round            jobs  killed: process ffmpeg primary  cut off  attempts  left  orphan ms  seconds';

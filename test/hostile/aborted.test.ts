@@ -48,7 +48,7 @@ describe.skipIf(!HAS_PROC)('uploads that break off', () => {
     const socket = connect({ port: Number(port), host: hostname });
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.on('error', () => undefined); // the server may be first
-    const lines = Object.entries({ host: 'x', ...headers, 'content-length': body.length });
+    const lines = Object.entries({ host: 'localhost', ...headers, 'content-length': body.length });
     const head = `POST ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
     const sent =
       share <= 1

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { newJob } from '../../src/jobs/job.ts';
 import { viewJob } from '../../src/jobs/job-view.ts';
 
-it('tells lengths to the microsecond, and no more', () => {
+it('tells lengths to the microsecond, and of a webhook no query', () => {
   const job = newJob(
     {
       id: 'a',
@@ -36,6 +36,8 @@ it('tells lengths to the microsecond, and no more', () => {
       other: { ...result, durationSeconds: null },
     },
   });
+  const hooked = viewJob({ ...job, webhook: { url: 'https://example.com/hook?token=secret#x' } });
+  expect(hooked.webhook).toEqual({ url: 'https://example.com/hook' });
   expect(view.source.durationSeconds).toBe(4.004);
   expect(view.outputs.map(({ durationSeconds }) => durationSeconds)).toEqual([12, null]);
 });

@@ -6,12 +6,13 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { BlobStore, JobQueue } from '../../src/contracts.ts';
 import { recipeSchema } from '../../src/jobs/recipe.ts';
 import { sweep } from '../../src/jobs/sweeper.ts';
-import { createUploads } from '../../src/jobs/uploads.ts';
 import { sourceMark } from '../../src/lib/cache-key.ts';
 import { newId } from '../../src/lib/id.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
+import { openSqliteRecords } from '../../src/registers/sqlite-records.ts';
 import { openDiskStore } from '../../src/stores/disk.ts';
+import { createUploads } from '../../src/uploads/uploads.ts';
 
 const HOUR = 3_600_000;
 let folder: string;
@@ -34,6 +35,46 @@ afterEach(async () => {
   await queue.close();
   await store.close();
   await rm(folder, { recursive: true, force: true });
+});
+
+it('an expired job is removed when what is owed for its end is done, and no sooner', async () => {
+  const { id } = (await queue.cancel(await job()))!;
+  let isFull = true;
+  const errors: unknown[] = [];
+  const owed: string[] = [];
+  const aftermath = {
+    workOff: async (jobs: readonly { id: string }[]) => {
+      if (isFull) throw new Error('disk full');
+      owed.push(...jobs.map((each) => each.id));
+    },
+    settleUp: async () => undefined,
+  };
+  const swept = (now: number) =>
+    sweep({
+      queue,
+      store,
+      aftermath,
+      everyMs: 0,
+      strayAfterMs: HOUR,
+      onError: (error) => void errors.push(error),
+      now: () => now,
+    });
+  expect((await swept(Date.now() + HOUR)).jobs).toBe(0);
+  expect([errors.length, (await queue.get(id))?.id]).toEqual([1, id]);
+  isFull = false;
+  expect((await swept(Date.now() + HOUR)).jobs).toBe(1);
+  expect([owed, await queue.get(id)]).toEqual([[id], undefined]);
+});
+
+it('an expired job whose end cannot be told for a day is removed all the same', async () => {
+  const { id } = (await queue.cancel(await job()))!;
+  const never = async (): Promise<void> => {
+    throw new Error('never');
+  };
+  const aftermath = { workOff: never, settleUp: never };
+  const now = (): number => Date.now() + 26 * HOUR;
+  await sweep({ queue, store, aftermath, everyMs: 0, strayAfterMs: HOUR, onError: () => undefined, now });
+  expect(await queue.get(id)).toBeUndefined();
 });
 
 const put = (key: string) => store.put(key, Readable.from([Buffer.from('bytes')]), { maxBytes: 100 });
@@ -95,11 +136,14 @@ it('removes stored sources whose time has come, and what was made of them', asyn
   const id = newId();
   await put(`uploads/${id}`);
   const purged: string[] = [];
+  const records = await openSqliteRecords({ path: join(folder, 'records.sqlite') });
   const uploads = createUploads({
     store,
+    records,
     purge: async (source) => void purged.push(source),
     ttlSeconds: 60,
   });
+  await uploads.add(id, { tenant: 'me', name: null, mediaType: 'image/png', bytes: 5 });
   const sweepAfter = (ms: number) =>
     sweep({
       queue,
@@ -114,7 +158,8 @@ it('removes stored sources whose time has come, and what was made of them', asyn
   expect(await store.stat(`uploads/${id}`)).toBeDefined();
   expect(await sweepAfter(61_000)).toEqual({ jobs: 0, files: 1 });
   expect(await store.stat(`uploads/${id}`)).toBeUndefined();
-  expect(purged).toEqual([sourceMark(`upload:${id}`)]);
+  expect(purged).toEqual([sourceMark(`upload:${id}`, 'me')]);
+  await records.close();
 });
 
 it('clears up after a process that died between the end of a job and its clearing up', async () => {
@@ -145,4 +190,28 @@ it('asks for a job once, however many files it has', async () => {
   await sweep({ queue: counting, store, everyMs: 0, strayAfterMs: -1000, onError: () => undefined });
   // For its source and for its results.
   expect(asked.toSorted()).toEqual([...ids, ...ids].toSorted());
+});
+
+it('forgets the records whose time has come, however many', async () => {
+  let time = Date.now();
+  await using records = {
+    ...(await openSqliteRecords({ path: join(folder, 'kept.sqlite'), now: () => time })),
+    [Symbol.asyncDispose]: () => records.close(),
+  };
+  const kind = { name: 'note' };
+  for (let i = 0; i < 201; i++)
+    await records.put(kind, `old-${i}`, i, { group: 'a', expiresAt: time + HOUR }, 0);
+  await records.put(kind, 'young', 1, { group: 'a', expiresAt: time + 2 * HOUR }, 0);
+  time += HOUR;
+  await sweep({
+    queue,
+    store,
+    records,
+    everyMs: 0,
+    strayAfterMs: HOUR,
+    onError: () => undefined,
+    now: () => time,
+  });
+  expect(await records.prune(time, 1000)).toBe(0);
+  expect(await records.get(kind, 'young')).toBeDefined();
 });

@@ -137,6 +137,13 @@ describe('a safe fetch', () => {
   it.each([
     ['/status/404', 'source_not_found'],
     ['/status/410', 'source_not_found'],
+    ['/status/400', 'source_forbidden'],
+    ['/status/401', 'source_forbidden'],
+    ['/status/403', 'source_forbidden'],
+    ['/status/451', 'source_forbidden'],
+    ['/status/408', 'source_unavailable'],
+    ['/status/425', 'source_unavailable'],
+    ['/status/429', 'source_unavailable'],
     ['/status/500', 'source_unavailable'],
     ['/status/204', 'source_unavailable'],
     ['/status/206', 'source_unavailable'],

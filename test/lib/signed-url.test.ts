@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
   imageOptions,
-  isSignedBy,
   parseSignedPath,
   parseUrlKeys,
   signedPath,
+  signerOf,
   withoutSignature,
 } from '../../src/lib/signed-url.ts';
 
@@ -43,7 +43,7 @@ describe('a signed path', () => {
     const read = parseSignedPath(path);
     expect(read.source).toBe(source);
     expect(Object.fromEntries(read.options)).toEqual(Object.fromEntries(options));
-    expect(isSignedBy([key], read)).toBe(true);
+    expect(signerOf([key], read)).toBe(key);
   });
 
   it('holds however its parts are written', () => {
@@ -54,7 +54,7 @@ describe('a signed path', () => {
       `/v1/images/${signature}/form%61t=webp&width=%33%32%30&text=${text}/base64:${Buffer.from('upload:1').toString('base64url')}`,
       `/v1/images/${signature}/width=320&text=${text}&format=webp/upload%3a1/`,
     ]) {
-      expect(isSignedBy([key], parseSignedPath(path))).toBe(true);
+      expect(signerOf([key], parseSignedPath(path))).toBe(key);
     }
   });
 
@@ -78,15 +78,15 @@ describe('a signed path', () => {
     ];
     for (const each of wrong) {
       expect(each).not.toBe(path);
-      expect(isSignedBy([key], parseSignedPath(each))).toBe(false);
+      expect(signerOf([key], parseSignedPath(each))).toBe(undefined);
     }
   });
 
   it('is taken from every key, so that keys can be changed', () => {
     const read = parseSignedPath(signedPath({ options, source }, { key: old }));
-    expect(isSignedBy([key], read)).toBe(false);
-    expect(isSignedBy([key, old], read)).toBe(true);
-    expect(isSignedBy([], read)).toBe(false);
+    expect(signerOf([key], read)).toBe(undefined);
+    expect(signerOf([key, old], read)).toBe(old);
+    expect(signerOf([], read)).toBe(undefined);
   });
 
   it('cannot be moved from the options into the source', () => {
@@ -135,6 +135,15 @@ describe('URL_KEYS', () => {
     expect(() => parseUrlKeys(text)).toThrow('entry 1 is not id:secret');
     const secret = text.split(':')[1] ?? '?';
     expect(() => parseUrlKeys(text)).not.toThrow(secret);
+  });
+
+  it('may name the tenant of a key', () => {
+    const secret = 'ab'.repeat(32);
+    const keys = parseUrlKeys(`shop/web:${secret}, old:${secret}`);
+    expect(keys.map(({ tenant, id }) => [tenant, id])).toEqual([
+      ['shop', 'web'],
+      [null, 'old'],
+    ]);
   });
 
   it('has every id once', () => {

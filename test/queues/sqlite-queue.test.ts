@@ -1,6 +1,6 @@
 // What the embedded queue does beyond the contract: its cache, its lock, a full disk, heartbeats, hints.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Reroute } from '../../src/contracts.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
 import { SqliteWriter } from '../../src/sqlite/writer.ts';
@@ -50,6 +50,21 @@ describe('writing', () => {
     db.exec('COMMIT');
     await adding;
     expect(await queue.counts()).toMatchObject({ queued: 2 });
+  });
+
+  it('waits for the disk where a power cut would cost something, and not where it costs a repetition', async () => {
+    const queue = await here.openQueue();
+    const write = vi.spyOn(SqliteWriter.prototype, 'write');
+    try {
+      const { id } = await queue.add(aJob());
+      await queue.cancel(id);
+      await queue.acknowledge(id);
+      const durable = write.mock.calls.map(([, options]) => options?.durable ?? true);
+      expect(durable).toEqual([true, true, false]);
+    } finally {
+      write.mockRestore();
+    }
+    expect(await queue.endings(Date.now() + 1, 10)).toEqual([]);
   });
 
   it('commits together what comes together, and undoes only what failed', async () => {

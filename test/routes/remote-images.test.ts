@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { ImageEngine } from '../../src/engine-contracts.ts';
 import { createImagePool } from '../../src/engines/image-pool.ts';
-import { createUploads } from '../../src/jobs/uploads.ts';
 import { sourceMark } from '../../src/lib/cache-key.ts';
 import { createSafeFetch } from '../../src/lib/safe-fetch.ts';
 import { signedPath } from '../../src/lib/signed-url.ts';
@@ -63,15 +62,16 @@ beforeAll(async () => {
     isAddressAllowed: () => true,
     ca: origin.ca,
   });
+  const uploads = { find: async () => undefined, look: async () => undefined };
   app = fastify({ routerOptions: { maxParamLength: 200 } });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
   await app.register(problemHandler);
   await app.register(signedImageRoutes, {
     images,
-    sources: createSourceReader({ store, fetch }),
+    sources: createSourceReader({ store, uploads, fetch }),
     cache,
-    uploads: createUploads({ store, purge: (source) => cache.purge(source), ttlSeconds: 60 }),
+    uploads,
     presets: new Map(),
     fallback: undefined,
     version: '1',
@@ -107,7 +107,7 @@ const get = (path: string, headers: Record<string, string> = {}, base64 = false)
 
 /** Makes what is stored of a source so much older, in seconds. */
 async function age(path: string, seconds: number): Promise<void> {
-  const entries = join(folder, 'cache/entries', sourceMark(urlOf(path)));
+  const entries = join(folder, 'cache/entries', sourceMark(urlOf(path), 'default'));
   const then = new Date(Date.now() - seconds * 1000);
   for (const name of await readdir(entries)) await utimes(join(entries, name), then, then);
 }

@@ -103,6 +103,57 @@ it('a playlist that grows has ranges, a head, and nothing to be kept by', async 
   await app.close();
 });
 
+it('an output of a job that runs is told apart from that of the next attempt, so that no download mixes the two', async () => {
+  const app = await serve(disk);
+  const url = `/v1/jobs/${job.id}/outputs/clip`;
+  const tell = async (folder: string, text: string): Promise<Job> => {
+    const key = `results/${job.id}/${folder}/clip.mp4`;
+    await disk.put(key, Readable.from([Buffer.from(text)]), { maxBytes: 100 });
+    const facts = { mediaType: 'video/mp4', bytes: text.length, width: 1, height: 1, durationSeconds: 1 };
+    return { ...job, ready: { clip: { ...facts, decisions: [], key } } };
+  };
+  const running = job;
+  try {
+    job = await tell('first', 'aaaaaaaa');
+    const first = await app.inject({ url, headers: { range: 'bytes=0-3' } });
+    expect([first.statusCode, first.body]).toEqual([206, 'aaaa']);
+    const etag = first.headers.etag ?? '';
+    expect(etag).toMatch(/^"[^"]+"$/);
+    // Asked for each time, as long as the job may still take it back.
+    expect(first.headers['cache-control']).toBe('no-cache');
+    expect((await app.inject({ url, headers: { 'if-none-match': etag } })).statusCode).toBe(304);
+    const rest = { range: 'bytes=4-7', 'if-range': etag };
+    expect((await app.inject({ url, headers: rest })).statusCode).toBe(206);
+    job = await tell('second', 'bbbbbbbb');
+    const other = await app.inject({ url, headers: rest });
+    expect([other.statusCode, other.body]).toEqual([200, 'bbbbbbbb']);
+    expect((await app.inject({ url, headers: { 'if-none-match': etag } })).statusCode).toBe(200);
+  } finally {
+    job = running;
+    await app.close();
+  }
+});
+
+it('a segment of a stream that is begun anew is another one', async () => {
+  const app = await serve(disk);
+  const url = `/v1/jobs/${job.id}/outputs/tv/v180.00000.m4s`;
+  await put('v180.00000.m4s', 'first');
+  const first = await app.inject({ url });
+  expect([first.statusCode, first.headers['cache-control']]).toEqual([200, 'no-cache']);
+  const running = job;
+  try {
+    const folder = `${run.slice(0, -1)}.1/`;
+    await disk.put(`${folder}v180.00000.m4s`, Readable.from([Buffer.from('again')]), { maxBytes: 100 });
+    job = { ...job, live: { tv: { ...job.live!['tv']!, folder } } };
+    const etag = first.headers.etag ?? '';
+    const again = await app.inject({ url, headers: { 'if-none-match': etag } });
+    expect([again.statusCode, again.body]).toEqual([200, 'again']);
+  } finally {
+    job = running;
+    await app.close();
+  }
+});
+
 it.each(['tv', 'tv/v180.00000.m4s'])(
   'browsers may ask before they fetch %s, where pages may',
   async (path) => {
@@ -113,7 +164,7 @@ it.each(['tv', 'tv/v180.00000.m4s'])(
       headers: {
         origin: 'https://example.com',
         'access-control-request-method': 'GET',
-        'access-control-request-headers': 'range',
+        'access-control-request-headers': 'authorization, range',
       },
     };
     const open = await serve(disk, 'https://example.com');
@@ -122,7 +173,7 @@ it.each(['tv', 'tv/v180.00000.m4s'])(
     expect(allowed.headers).toMatchObject({
       'access-control-allow-origin': 'https://example.com',
       'access-control-allow-methods': 'GET, HEAD',
-      'access-control-allow-headers': 'range, if-range, if-none-match',
+      'access-control-allow-headers': 'authorization, range, if-range, if-none-match',
       'access-control-max-age': '86400',
     });
     expect((await open.inject({ method: 'POST', url })).statusCode).toBe(405);

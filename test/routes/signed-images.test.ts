@@ -9,8 +9,8 @@ import { decodePicture } from '../support/inspect.ts';
 import { problemOf, startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
 
-const KEYS = `new:${'a1'.repeat(32)},old:${'b2'.repeat(32)}`;
-const [key, old] = parseUrlKeys(KEYS);
+const KEYS = `new:${'a1'.repeat(32)},old:${'b2'.repeat(32)},shop/web:${'d4'.repeat(32)}`;
+const [key, old, ofShop] = parseUrlKeys(KEYS);
 const [other] = parseUrlKeys(`other:${'c3'.repeat(32)}`);
 
 let server: TestServer;
@@ -241,6 +241,17 @@ describe('a preset', () => {
 });
 
 describe('a source', () => {
+  it('is that of the tenant whose key signed the address', async () => {
+    const of = await upload(server);
+    const paths = [pathOf('width=70', of), pathOf('width=70', of, ofShop)];
+    const statuses = async () => Promise.all(paths.map(async (path) => (await get(path)).status));
+    expect(await statuses()).toEqual([200, 404]);
+    const steps = `watermark=southeast,0.5,1,${encodeURIComponent(of)}`;
+    const marked = [pathOf(steps), pathOf(steps, of, ofShop)];
+    expect((await get(marked[0]!)).status).toBe(200);
+    expect((await get(marked[1]!)).status).toBe(404);
+  });
+
   it('that is removed takes every rendition along', async () => {
     const of = await upload(server);
     const paths = [pathOf('width=60', of), pathOf('width=61', of)];

@@ -1,8 +1,10 @@
-import { readdir, utimes } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { request as rawRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/lib/id.ts';
+import { openSqliteRecords } from '../../src/registers/sqlite-records.ts';
+import { UPLOADS } from '../../src/uploads/upload-record.ts';
 import { eventually } from '../support/eventually.ts';
 import { imageFixture } from '../support/fixtures.ts';
 import { form, problemOf, startTestServer } from '../support/server.ts';
@@ -10,6 +12,7 @@ import type { TestServer } from '../support/server.ts';
 
 interface Upload {
   readonly id: string;
+  readonly status: string;
   readonly source: string;
   readonly mediaType: string;
   readonly bytes: number;
@@ -52,9 +55,13 @@ describe('an upload', () => {
     const { id } = upload;
     expect(upload).toEqual({
       id,
+      status: 'complete',
       source: `upload:${id}`,
+      name: how === 'raw' ? null : 'photo.jpg',
       mediaType: 'image/jpeg',
       bytes: picture.length,
+      offset: picture.length,
+      createdAt: expect.stringMatching(/^\d{4}-/) as string,
       expiresAt: expect.stringMatching(/^\d{4}-/) as string,
       links: { self: `/v1/uploads/${id}` },
     });
@@ -76,9 +83,13 @@ describe('an upload', () => {
 
   it('is gone when its time has come', async () => {
     const { id, links } = await stored(picture);
-    const then = new Date(Date.now() - 101_000);
-    await utimes(join(server.config.DATA_DIR, 'store/blobs/uploads', id), then, then);
+    const records = await openSqliteRecords({ path: join(server.config.DATA_DIR, 'records.sqlite') });
+    const found = await records.get(UPLOADS, id);
+    const expired = { ...found!.value, expiresAt: Date.now() };
+    await records.put(UPLOADS, id, expired, { group: 'default' }, found!.version);
+    await records.close();
     expect((await server.request(links.self)).status).toBe(404);
+    expect((await server.request(`/v1/images/info?source=upload:${id}`)).status).toBe(404);
   });
 
   it.each([

@@ -57,10 +57,18 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 test('each check counts one, and each test', () => {
   const { code, lines } = run();
   expect(code).toBe(0);
-  expect(lines.at(-1)).toBe('16 passed, 0 failed');
+  expect(lines.at(-1)).toBe('17 passed, 0 failed');
   expect(lines.at(-2)).toContain('3 skipped');
   expect(lines).toContain("vitest's own words");
-  expect(calls().map((call) => call.split(' ')[0])).toEqual([...TOOLS, 'vitest']);
+  expect(calls().map((call) => call.split(' ')[0])).toEqual([
+    'biome',
+    'oxlint',
+    'knip',
+    'tsc',
+    'tsc',
+    'shellcheck',
+    'vitest',
+  ]);
 });
 
 test('a failed check is shown in full, and stops nothing', () => {
@@ -68,7 +76,7 @@ test('a failed check is shown in full, and stops nothing', () => {
   writeFileSync(join(folder, 'scripts/docs.ts'), 'console.error("docs are stale"); process.exit(1);');
   const { code, lines } = run();
   expect(code).toBe(1);
-  expect(lines.at(-1)).toBe('14 passed, 2 failed');
+  expect(lines.at(-1)).toBe('15 passed, 2 failed');
   expect(lines).toContain('src/app.ts is not formatted');
   expect(lines).toContain('docs are stale');
 });
@@ -80,12 +88,12 @@ test('failed tests count, and so do files that fail as a whole', () => {
   });
   const testResults = [file('passed', 'passed'), file('failed', 'failed', 'failed'), file('failed')];
   vitest({ ...GREEN, numPassedTests: 1, numFailedTests: 2, testResults }, 1);
-  expect(run()).toMatchObject({ code: 1, lines: expect.arrayContaining(['7 passed, 3 failed']) });
+  expect(run()).toMatchObject({ code: 1, lines: expect.arrayContaining(['8 passed, 3 failed']) });
 });
 
 test.each([
-  ['crashes', undefined, '6 passed, 1 failed'],
-  ['has an unhandled rejection though every test passed', GREEN, '16 passed, 1 failed'],
+  ['crashes', undefined, '7 passed, 1 failed'],
+  ['has an unhandled rejection though every test passed', GREEN, '17 passed, 1 failed'],
 ])('a Vitest that %s is a failure', (_name, report, sum) => {
   vitest(report, 1);
   const { code, lines } = run();
@@ -113,7 +121,7 @@ test.skipIf(existsSync(join(dirname(process.execPath), 'shellcheck')))(
     expect(status).toBe(1);
     expect(stdout).toMatch(/^- shell: left out/m);
     expect(stdout).toMatch(/^✗ types/m);
-    expect(stdout.trimEnd().split('\n').at(-1)).toBe('14 passed, 1 failed');
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('14 passed, 2 failed');
   },
 );
 

@@ -12,7 +12,7 @@ it('forgets the renditions of the sources that are named', async () => {
   const open = () =>
     openImageCache({ root: join(DATA_DIR, 'cache'), maxBytes: 1e6, processes: 1, onError: console.error });
   const keys = ['https://example.com/a.jpg', 'https://example.com/b.jpg'].map((url) => ({
-    source: sourceMark(url),
+    source: sourceMark(url, 'default'),
     variant: variantMark('small'),
   }));
   const cache = await open();

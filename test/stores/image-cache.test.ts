@@ -23,7 +23,7 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 const open = (maxBytes = 100 * MiB): Promise<ImageCache> =>
   openImageCache({ root, maxBytes, processes: 2, onError: (error) => errors.push(error) });
 const keyOf = (source: string, variant = 'small'): CacheKey => ({
-  source: sourceMark(source),
+  source: sourceMark(source, 'me'),
   variant: variantMark(variant),
 });
 const facts = (more: Partial<CacheFacts> = {}): CacheFacts => ({
@@ -224,12 +224,12 @@ describe('a purge', () => {
     const cache = await open();
     for (const source of ['a', 'b'])
       for (const variant of ['small', 'large']) await cache.make(keyOf(source, variant), making(source));
-    await cache.purge(sourceMark('a'));
+    await cache.purge(sourceMark('a', 'me'));
     expect(await cache.find(keyOf('a', 'small'))).toBeUndefined();
     expect(await cache.read(keyOf('a', 'large'))).toBeUndefined();
     expect((await cache.find(keyOf('b', 'small')))?.bytes).toBe(1);
     expect(await files()).toHaveLength(2);
-    await cache.purge(sourceMark('unknown'));
+    await cache.purge(sourceMark('unknown', 'me'));
   });
 
   it('is noticed by other processes soon', async () => {

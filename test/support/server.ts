@@ -11,10 +11,13 @@ import type { HintBus } from '../../src/contracts.ts';
 import type { JobView } from '../../src/jobs/job-view.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
 import { startServer } from '../../src/server.ts';
+import type { ServerOptions } from '../../src/server.ts';
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly config: Config;
+  /** What its process is called in leases, and in hints. */
+  readonly owner: string;
   /** How often an image overran its deadline. */
   overruns(): number;
   request(path: string, init?: RequestInit): Promise<Response>;
@@ -24,7 +27,11 @@ export interface TestServer extends AsyncDisposable {
 
 export async function startTestServer(
   env: Record<string, string> = {},
-  { dataDir, hints = localHints() }: { dataDir?: string; hints?: HintBus } = {},
+  {
+    dataDir,
+    hints = localHints(),
+    remote,
+  }: { dataDir?: string; hints?: HintBus; remote?: NonNullable<ServerOptions['remote']> } = {},
 ): Promise<TestServer> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'mediamill-test-')));
   const config = readConfig(
@@ -32,18 +39,21 @@ export async function startTestServer(
     { cores: 2, memoryBytes: 4 * 1024 ** 3 },
   );
   let overruns = 0;
+  const owner = randomUUID();
   const server = await startServer({
     config,
     log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
     hints,
-    owner: randomUUID(),
+    owner,
     onOverrun: () => void overruns++,
+    ...(remote && { remote }),
   });
   const request = (path: string, init?: RequestInit): Promise<Response> =>
     fetch(new URL(path, server.address), init);
   return {
     url: server.address,
     config,
+    owner,
     overruns: () => overruns,
     request,
     async finished({ id }) {

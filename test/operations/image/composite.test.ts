@@ -159,8 +159,8 @@ describe('other pictures', () => {
     const asked: string[] = [];
     const bytes = own(await mark());
     const reader: SourceReader = {
-      async read(reference, { maxBytes }) {
-        asked.push(`${reference} ${maxBytes}`);
+      async read(reference, { tenant, maxBytes }) {
+        asked.push(`${tenant} ${reference} ${maxBytes}`);
         return { bytes, version: '1' };
       },
     };
@@ -168,14 +168,22 @@ describe('other pictures', () => {
       output({ steps: [composite()], format: 'png' }),
       output({ steps: [composite()], format: 'png' }),
     ];
-    const { images } = await withAssets(engine, reader, { maxBytes: 999 }).render(own(await base()), outputs);
-    expect(asked).toEqual([`${MARK} 999`]);
+    const { images } = await withAssets(engine, reader, { maxBytes: 999 }).render(
+      own(await base()),
+      outputs,
+      {
+        tenant: 'me',
+      },
+    );
+    expect(asked).toEqual([`me ${MARK} 999`]);
     for (const { data } of images) {
       const last = (await sharp(data).ensureAlpha().raw().toBuffer()).subarray(-4);
       expect([...last]).toEqual(RED);
     }
     const many = Array.from({ length: 11 }, (_, index) => composite({ source: `upload:${index}` }));
-    await expect(readAssets([output({ steps: many })], reader, { maxBytes: 1 })).rejects.toMatchObject({
+    await expect(
+      readAssets([output({ steps: many })], reader, { tenant: 'me', maxBytes: 1 }),
+    ).rejects.toMatchObject({
       code: 'recipe_invalid',
     });
     expect(asked).toHaveLength(1);

@@ -1,0 +1,185 @@
+// Stored sources: files that were uploaded to be used by name, until they expire or are removed.
+
+import type { BlobStore, Page, Records, Stored } from '../contracts.ts';
+import { sourceMark } from '../lib/cache-key.ts';
+import { isId } from '../lib/id.ts';
+import { Problem } from '../problems.ts';
+import { SEGMENTS_FOLDER, segmentsOf, UPLOAD_PREFIX, uploadKey, UPLOADS_FOLDER } from './upload-names.ts';
+import { isExpired, isWhole, placeOf, UPLOADS } from './upload-record.ts';
+import type { UploadRecord } from './upload-record.ts';
+
+export { UPLOAD_PREFIX, UPLOAD_VERSION, uploadId, uploadKey } from './upload-names.ts';
+
+/** One that is complete, and may be used as a source. */
+export interface Upload {
+  readonly id: string;
+  readonly tenant: string;
+  readonly name: string | null;
+  readonly mediaType: string;
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+export interface Uploads {
+  /** Undefined for one that is unknown, of another tenant, not complete, a part of another, or whose time has come. */
+  find(id: string, tenant: string): Promise<Upload | undefined>;
+  /** Also one that is not complete. */
+  look(id: string, tenant: string): Promise<Stored<UploadRecord> | undefined>;
+  /** Newest first. Parts of others are left out, so a page may be short. */
+  list(
+    tenant: string,
+    page: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<Page<Stored<UploadRecord>>>;
+  /** Notes a file that was stored as a whole under `uploadKey(id)`. Of an id that the tenant has: what is noted already. */
+  add(id: string, upload: Pick<Upload, 'tenant' | 'name' | 'mediaType' | 'bytes'>): Promise<Upload>;
+  /** Removes it and all that was made of it. False if there was none. */
+  remove(id: string, tenant: string): Promise<boolean>;
+  /** Removes all that is left of one whose record says that it is gone: its files, what was made of it, the record. */
+  clear(id: string, tenant: string): Promise<void>;
+  /** Removes those whose time has come, and files of no upload; `now` in milliseconds since 1970. Their number. */
+  expire(now: number): Promise<number>;
+}
+
+export interface UploadsOptions {
+  readonly store: BlobStore;
+  readonly records: Records;
+  /** Forgets what was made of a source, by its mark. */
+  readonly purge: (source: string) => Promise<void>;
+  readonly ttlSeconds: number;
+  /** Completes one whose bytes are all there: its process died. */
+  readonly complete?: (id: string, tenant: string) => Promise<unknown>;
+  /** Ends whoever sends it just now. */
+  readonly stop?: (id: string) => void;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** A file without a record is one that is just being stored, until it is so old, in milliseconds. */
+const STRAY_AFTER_MS = 3_600_000;
+const BATCH = 100;
+
+export function createUploads(options: UploadsOptions): Uploads {
+  const { store, records, purge, ttlSeconds, complete, stop, now: clock = Date.now } = options;
+
+  const look: Uploads['look'] = async (id, tenant) => {
+    const stored = isId(id) ? await records.get(UPLOADS, id) : undefined;
+    return stored === undefined || stored.value.tenant !== tenant || isExpired(stored.value, clock())
+      ? undefined
+      : stored;
+  };
+
+  /** The source first: what is made of it after the purge finds nothing to be made of. The record last: a crash before is made good by the sweeper. */
+  async function clear(id: string, tenant: string): Promise<void> {
+    await store.delete(uploadKey(id));
+    await store.delete(segmentsOf(id));
+    await purge(sourceMark(`${UPLOAD_PREFIX}${id}`, tenant));
+    await records.delete(UPLOADS, id);
+  }
+
+  async function sweepStrays(now: number): Promise<number> {
+    let count = 0;
+    for (const prefix of [UPLOADS_FOLDER, SEGMENTS_FOLDER]) {
+      for await (const { key, modifiedAt } of store.list(prefix)) {
+        const id = key.split('/')[1] ?? '';
+        if (modifiedAt + STRAY_AFTER_MS > now) continue;
+        const record = (await records.get(UPLOADS, id))?.value;
+        const isOurs =
+          record !== undefined &&
+          (prefix === UPLOADS_FOLDER
+            ? record.completedAt !== null || isWhole(record)
+            : record.segments.some((segment) => segment.key === key));
+        if (isOurs) continue;
+        await store.delete(key);
+        count++;
+      }
+    }
+    return count;
+  }
+
+  return {
+    look,
+    clear,
+
+    async find(id, tenant) {
+      const stored = await look(id, tenant);
+      return stored && usable(stored);
+    },
+
+    async list(tenant, { limit, after }) {
+      const page = await records.list(UPLOADS, { group: tenant, limit, after });
+      const now = clock();
+      const items = page.items.filter(({ value }) => value.concat !== 'partial' && !isExpired(value, now));
+      return { items, next: page.next };
+    },
+
+    async add(id, { tenant, name, mediaType, bytes }) {
+      const now = clock();
+      const record: UploadRecord = {
+        tenant,
+        name,
+        length: bytes,
+        offset: bytes,
+        mediaType,
+        metadata: null,
+        concat: null,
+        segments: [],
+        writer: null,
+        createdAt: now,
+        expiresAt: now + ttlSeconds * 1000,
+        completedAt: now,
+      };
+      if (await records.put(UPLOADS, id, record, placeOf(record, now), 0))
+        return { id, tenant, name, mediaType, bytes, createdAt: now, expiresAt: record.expiresAt };
+      const stored = await look(id, tenant);
+      const known = stored && usable(stored);
+      if (known === undefined) throw new Error('an upload of this id is there already');
+      return known;
+    },
+
+    async remove(id, tenant) {
+      for (;;) {
+        const stored = await look(id, tenant);
+        if (stored === undefined) return false;
+        // Gone for everybody at once, whoever writes to it is fenced off, and the rest survives a crash.
+        const now = clock();
+        const gone: UploadRecord = { ...stored.value, writer: null, expiresAt: now };
+        if (!(await records.put(UPLOADS, id, gone, { group: tenant, dueAt: now }, stored.version))) continue;
+        stop?.(id);
+        await clear(id, tenant);
+        return true;
+      }
+    },
+
+    async expire(now) {
+      let count = 0;
+      for (;;) {
+        const due = await records.due(UPLOADS, now, BATCH);
+        let cleared = 0;
+        for (const stored of due) {
+          if (isExpired(stored.value, now)) {
+            await clear(stored.id, stored.value.tenant);
+            cleared++;
+          } else {
+            // Whatever it is refused for, whoever asks for it is told; the sweep goes on.
+            await complete?.(stored.id, stored.value.tenant).catch((error: unknown) => {
+              if (!(error instanceof Problem)) throw error;
+            });
+          }
+        }
+        count += cleared;
+        // What could not be completed is still due: the next sweep tries again.
+        if (due.length < BATCH || cleared === 0) break;
+      }
+      return count + (await sweepStrays(now));
+    },
+  };
+}
+
+/** What may be used as a source. */
+export function usable({ id, value }: Stored<UploadRecord>): Upload | undefined {
+  const { tenant, name, mediaType, length, createdAt, expiresAt, completedAt, concat } = value;
+  if (completedAt === null || concat === 'partial' || mediaType === null || length === null) return undefined;
+  return { id, tenant, name, mediaType, bytes: length, createdAt, expiresAt };
+}
