@@ -23,6 +23,7 @@ import type { MachineView } from './metrics/machine.ts';
 import type { Traffic } from './metrics/traffic.ts';
 import type { Logger } from './logger.ts';
 import { auth } from './plugins/auth.ts';
+import { cors } from './plugins/cors.ts';
 import { idempotency } from './plugins/idempotency.ts';
 import { limits } from './plugins/limits.ts';
 import { httpMetrics } from './plugins/metrics.ts';
@@ -62,7 +63,7 @@ export interface AppDeps {
   readonly videos: VideoEngine;
   readonly sources: SourceReader;
   readonly uploads: Uploads;
-  readonly received: Pick<OpenUploads, 'receiver' | 'settle'>;
+  readonly received: Pick<OpenUploads, 'receiver' | 'concatenate' | 'settle'>;
   readonly cache: ImageCache;
   readonly presets: Presets;
   readonly fallback: FallbackImage | undefined;
@@ -140,6 +141,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     config,
     onError: (error) => deps.log.warn({ err: error }, 'the last use of a key could not be noted'),
   });
+  await app.register(cors, { allowOrigin: config.ALLOW_ORIGIN });
   await app.register(auth, access);
   await app.register(limits, { meters: deps.meters, queue });
   await app.register(idempotency, {
@@ -201,7 +203,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...deps.received,
     body,
     limits: jobs.limits,
-    allowOrigin: config.ALLOW_ORIGIN,
   });
   const streams = {
     store,

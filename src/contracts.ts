@@ -236,7 +236,7 @@ export interface SegmentStore {
   ): Promise<{ readonly bytes: number; readonly failure: unknown }>;
   /**
    * Makes a blob of pieces, in that order: all or nothing, durable. A single closed one may become it, and be gone. Rejects
-   * with ENOENT where one is gone or too short, with `storage_full`, and with the signal's reason.
+   * with ENOENT where one is gone or too short, with `storage_full`, and where the signal aborts.
    */
   join(
     pieces: readonly StoredPiece[],

@@ -1,6 +1,6 @@
 // The composition root: opens queue, store, engines and app in order, closes them in reverse.
 
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createCharge } from './access/accounts.ts';
@@ -24,6 +24,7 @@ import { jobHandlers } from './jobs/runner.ts';
 import { startSweeper } from './jobs/sweeper.ts';
 import { openUploads } from './uploads/open-uploads.ts';
 import { drainableHttp } from './lib/drain-http.ts';
+import { ownVersion } from './lib/own-version.ts';
 import { createSafeDownload } from './lib/safe-download.ts';
 import { createSafeFetch } from './lib/safe-fetch.ts';
 import type { RemoteRules } from './lib/safe-fetch.ts';
@@ -113,15 +114,13 @@ export async function startServer({
     limits: { imageMaxBytes: config.IMAGE_MAX_BYTES, videoMaxBytes: config.VIDEO_MAX_BYTES },
     ttlSeconds: config.UPLOAD_TTL_SECONDS,
     partTtlSeconds: config.UPLOAD_PART_TTL_SECONDS,
+    open: { meters, most: config.TENANT_OPEN_UPLOADS },
+    onError: (error, uploadId) => log.error({ err: error, uploadId }, 'an upload could not be put together'),
   });
   const { uploads } = received;
   stack.defer(() => received.close());
   const rules = { isAllowed: config.REMOTE_SOURCES ?? (() => false), ...remote };
-  const sources = createSourceReader({
-    store,
-    uploads,
-    fetch: createSafeFetch(rules),
-  });
+  const sources = createSourceReader({ store, uploads, fetch: createSafeFetch(rules) });
 
   const pool = createImagePool({
     threads: config.IMAGE_THREADS,
@@ -289,11 +288,4 @@ export async function startServer({
 
 function addressOf(host: string, { port }: AddressInfo): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-async function ownVersion(): Promise<string> {
-  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }

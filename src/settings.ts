@@ -119,6 +119,11 @@ export const settings = {
   UPLOAD_PART_TTL_SECONDS: count(1, 315_360_000)
     .default(86_400)
     .describe('How long an unfinished upload is kept after its last byte'),
+  TENANT_OPEN_UPLOADS: count(1, 10_000_000)
+    .default(1000)
+    .describe(
+      'Uploads of one tenant that are not finished, parts of others counted too until they are removed or expire; past it the answer is 429',
+    ),
   UPLOAD_TTL_SECONDS: count(1, 315_360_000)
     .default(604_800)
     .describe('How long a stored upload can be used as a source'),

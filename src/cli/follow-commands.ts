@@ -122,7 +122,7 @@ export const upload: Command = {
   async run(context) {
     await using file = await openSource(onlyFile(context.given.words));
     const stored = await sendFile(context, file);
-    context.terminal.say(stored.source);
+    context.terminal.say(stored.source ?? stored.id);
     return stored;
   },
 };

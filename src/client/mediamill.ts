@@ -28,9 +28,10 @@ import type { DeliveryView, WebhookCalls, WebhookView } from './webhook-calls.ts
 
 export interface UploadView {
   readonly id: string;
-  readonly status: 'receiving' | 'complete';
-  /** `upload:{id}`. */
-  readonly source: string;
+  /** `part`: finished, and to be put together with others. */
+  readonly status: 'receiving' | 'complete' | 'part';
+  /** `upload:{id}`; null of a part, which is no source. */
+  readonly source: string | null;
   readonly name: string | null;
   /** By its bytes; null while it is not complete. */
   readonly mediaType: string | null;

@@ -89,5 +89,7 @@ export function tusConcat(header: Header): 'partial' | { readonly final: readonl
       throw bad(name, `${JSON.stringify(address.slice(0, 100))} is no address of an upload`);
     return id;
   });
+  if (new Set(final).size < final.length)
+    throw bad(name, 'names a part twice; what a file has twice must be sent twice');
   return { final };
 }

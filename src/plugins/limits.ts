@@ -21,6 +21,8 @@ declare module 'fastify' {
     admitTenantMinutes(): Promise<void>;
     /** Rejects `quota_exceeded` where the tenant's bytes of today are used up: for what brings none, but has some fetched. */
     admitTenantBytes(): Promise<void>;
+    /** Puts bytes on the tenant's account that come by no body; rejects `quota_exceeded` where it cannot bear them. */
+    spendTenantBytes(bytes: number): Promise<void>;
     /** Puts minutes on the tenant's account that the end of no job will. Nobody waits for it. */
     chargeTenantMinutes(minutes: number): void;
   }
@@ -51,6 +53,7 @@ export const limits = fp(
     app.decorateRequest('admitTenantJob', async () => undefined);
     app.decorateRequest('admitTenantMinutes', async () => undefined);
     app.decorateRequest('admitTenantBytes', async () => undefined);
+    app.decorateRequest('spendTenantBytes', async () => undefined);
     app.decorateRequest('chargeTenantMinutes', function charge(this: FastifyRequest, minutes: number) {
       const account = accountOf('minutes', this.caller.tenant, now());
       if (minutes > 0) meters.spend(account.name, minutes, account.keptUntil).catch(ignore);
@@ -99,6 +102,7 @@ export const limits = fp(
       request.admitTenantJob = () => admitJob(request, reply);
       request.admitTenantMinutes = () => admitMinutes(request);
       request.admitTenantBytes = () => admitBytes(request);
+      request.spendTenantBytes = (bytes) => spendBytes(request, bytes);
       if (requestsPerMinute !== null) await countRequest(tenant, requestsPerMinute, reply);
       const isHeld = request.method === 'GET' && request.routeOptions.config.held === true;
       if (!isHeld && !WORKS.has(request.method)) return;
@@ -175,6 +179,17 @@ export const limits = fp(
       const account = accountOf('minutes', tenant, now());
       if ((await meters.spent(account.name)) < most) return;
       throw dayIsFull(account, `The tenant ${tenant} may have ${most} minutes worked on a day`, now());
+    }
+
+    /** Set aside first: many at once cannot all be the last. */
+    async function spendBytes({ caller: { tenant, limits } }: FastifyRequest, bytes: number): Promise<void> {
+      const most = limits.bytesPerDay;
+      if (most === null) return;
+      const account = accountOf('bytes', tenant, now());
+      const holder = newHolder();
+      if (!(await meters.reserve(account.name, bytes, most, holder, LEASE_MS)))
+        throw dayIsFull(account, bytesADay(tenant, most), now());
+      await meters.settle(account.name, bytes, account.keptUntil, { holder, left: 0, leaseMs: LEASE_MS });
     }
 
     /** The bytes themselves are charged as they come (access/fetched-bytes.ts): how many there are, nobody knows yet. */

@@ -29,22 +29,10 @@ const fileParams = outputParams.extend({ file: z.string().describe('One of `file
 export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (app, options) => {
   const { queue, store, allowOrigin } = options;
   if (allowOrigin !== undefined) {
-    // A player's script fetches playlists and segments. Not every browser counts `Range` among the headers that need no preflight.
-    // At the end: also where auth, whose hooks come first, refused it, or a script could not even read that.
-    app.addHook('onSend', async (_, reply) => {
-      void reply
-        .header('access-control-allow-origin', allowOrigin)
-        .header('access-control-expose-headers', 'content-length, content-range, etag');
-    });
-    // Answered whatever the job is: it is asked before each address that is new, and says nothing of it.
+    // The headers are those of plugins/cors.ts. Answered whatever the job is: it is asked before each address that is new, and says nothing of it.
     for (const url of [OUTPUT, FILE]) {
       app.options(url, { config: { scope: 'public' }, schema: { hide: true } }, async (_, reply) =>
-        reply
-          .code(204)
-          .header('access-control-allow-methods', 'GET, HEAD')
-          .header('access-control-allow-headers', 'authorization, range, if-range, if-none-match')
-          .header('access-control-max-age', 86_400)
-          .send(),
+        reply.code(204).send(),
       );
     }
   }

@@ -1,6 +1,6 @@
 // tus 1.0.0 at /v1/uploads: uploads that survive broken connections, in pieces and from any process.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BlobStore } from '../contracts.ts';
 import { cleanFileName } from '../lib/content-disposition.ts';
 import {
@@ -18,12 +18,14 @@ import { contentLength } from '../plugins/media-body.ts';
 import { Problem } from '../problems.ts';
 import type { Receiver } from '../uploads/receiver.ts';
 import { uploadPath } from '../uploads/upload-names.ts';
+import { isFinal } from '../uploads/upload-record.ts';
 import type { UploadRecord } from '../uploads/upload-record.ts';
 import type { OpenUploads } from '../uploads/open-uploads.ts';
 
 export interface TusOptions {
   readonly store: Pick<BlobStore, 'free'>;
   readonly receiver: Receiver;
+  readonly concatenate: OpenUploads['concatenate'];
   readonly settle: OpenUploads['settle'];
   readonly maxBytes: number;
 }
@@ -46,18 +48,36 @@ export function speaksTus(request: FastifyRequest): boolean {
   });
 }
 
-export function tusHandlers({ store, receiver, settle, maxBytes }: TusOptions): Tus {
+export function tusHandlers({ store, receiver, concatenate, settle, maxBytes }: TusOptions): Tus {
+  async function createFinal(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    parts: readonly string[],
+  ): Promise<FastifyReply> {
+    const { headers } = request;
+    if ((headers['upload-length'] ?? headers['upload-defer-length']) !== undefined)
+      throw new Problem(
+        'invalid_request',
+        'Upload-Length: the length of a final upload is that of its parts.',
+      );
+    if (hasBytes(request))
+      throw new Problem('upload_final', 'An upload that is made of parts takes no bytes of its own.');
+    const { id, value } = await concatenate({
+      ...aboutOf(request),
+      parts,
+      // They are written once more, though nobody sends them.
+      admit: (bytes) => request.spendTenantBytes(bytes),
+    });
+    request.log.info({ uploadId: id, bytes: value.length }, 'an upload is made of parts');
+    return describe(reply, value).code(201).header('location', uploadPath(id)).send();
+  }
+
   return {
     async create(request, reply) {
       const { headers } = request;
       const concat = tusConcat(headers['upload-concat']) ?? null;
-      const isFinal = concat !== null && concat !== 'partial';
-      if (isFinal && (headers['upload-length'] ?? headers['upload-defer-length']) !== undefined)
-        throw new Problem(
-          'invalid_request',
-          'Upload-Length: the length of a final upload is that of its parts.',
-        );
-      const length = isFinal ? null : tusLength(headers['upload-length'], headers['upload-defer-length']);
+      if (concat !== null && concat !== 'partial') return createFinal(request, reply, concat.final);
+      const length = tusLength(headers['upload-length'], headers['upload-defer-length']);
       if (length === 0)
         throw new Problem('file_missing', 'Upload-Length is 0: an empty file is no kind of media.');
       if (length !== null && length > maxBytes) {
@@ -66,24 +86,16 @@ export function tusHandlers({ store, receiver, settle, maxBytes }: TusOptions): 
           `Upload-Length is ${length}; at most ${maxBytes} bytes are allowed.`,
         );
       }
-      const metadata = headers['upload-metadata'];
       const checksum = tusChecksum(headers['upload-checksum']);
-      const name = tusMetadata(metadata).get('filename') ?? tusMetadata(metadata).get('name');
+      const about = aboutOf(request);
       const hasBody = hasBytes(request);
       if (hasBody) assertMediaType(request);
       await assertRoom(store, Math.max(length ?? 0, contentLength(request) ?? 0));
-      const { tenant } = request.caller;
-      const { id, value } = await receiver.create({
-        tenant,
-        name: name === undefined ? null : cleanFileName(name),
-        length,
-        metadata: typeof metadata === 'string' ? metadata : null,
-        concat,
-      });
+      const { id, value } = await receiver.create({ ...about, length, concat });
       void reply.header('location', uploadPath(id));
       request.log.info({ uploadId: id, bytes: value.length }, 'an upload begins');
       const record = hasBody
-        ? await receiver.receive(id, tenant, {
+        ? await receiver.receive(id, about.tenant, {
             offset: 0,
             announced: contentLength(request),
             checksum,
@@ -143,33 +155,24 @@ export function tusHandlers({ store, receiver, settle, maxBytes }: TusOptions): 
   };
 }
 
-/** Pages of that origin may upload; which headers they may send and see. */
-export function allowPages(app: FastifyInstance, origin: string | undefined): void {
-  // At the end: also where auth, whose hooks come first, refused it, or a script could not even read that.
-  app.addHook('onSend', async (request, reply) => {
-    if (request.headers['tus-resumable'] !== undefined) void reply.header('tus-resumable', TUS_VERSION);
-    if (origin === undefined) return;
-    void reply.header('access-control-allow-origin', origin);
-    if (request.method === 'OPTIONS') {
-      void reply
-        .header('access-control-allow-methods', 'GET, HEAD, POST, PATCH, DELETE')
-        .header(
-          'access-control-allow-headers',
-          'authorization, content-type, idempotency-key, tus-resumable, upload-checksum, upload-concat, upload-defer-length, upload-length, upload-metadata, upload-offset, x-http-method-override, x-request-id, x-requested-with',
-        )
-        .header('access-control-max-age', 86_400);
-    } else {
-      void reply.header(
-        'access-control-expose-headers',
-        'location, retry-after, tus-checksum-algorithm, tus-extension, tus-max-size, tus-resumable, tus-version, upload-concat, upload-defer-length, upload-expires, upload-length, upload-metadata, upload-offset, x-request-id',
-      );
-    }
-  });
+function describe(reply: FastifyReply, record: UploadRecord): FastifyReply {
+  const { offset, completedAt, expiresAt } = record;
+  if (completedAt === null) void reply.header('upload-expires', new Date(expiresAt).toUTCString());
+  // Of a final the offset is not told before it is put together (tus 1.0.0, Concatenation). Clients then ask again.
+  if (completedAt !== null || !isFinal(record)) void reply.header('upload-offset', offset);
+  return reply.header('cache-control', 'no-store');
 }
 
-function describe(reply: FastifyReply, { offset, completedAt, expiresAt }: UploadRecord): FastifyReply {
-  if (completedAt === null) void reply.header('upload-expires', new Date(expiresAt).toUTCString());
-  return reply.header('upload-offset', offset).header('cache-control', 'no-store');
+/** Whose a new upload is, and what its client says of it. */
+function aboutOf({ headers, caller }: FastifyRequest): Pick<UploadRecord, 'tenant' | 'name' | 'metadata'> {
+  const metadata = headers['upload-metadata'];
+  const given = tusMetadata(metadata);
+  const name = given.get('filename') ?? given.get('name');
+  return {
+    tenant: caller.tenant,
+    name: name === undefined ? null : cleanFileName(name),
+    metadata: typeof metadata === 'string' ? metadata : null,
+  };
 }
 
 function idOf(request: FastifyRequest): string {

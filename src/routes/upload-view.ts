@@ -3,13 +3,19 @@
 import { z } from 'zod';
 import type { Stored } from '../contracts.ts';
 import { UPLOAD_PREFIX, uploadPath } from '../uploads/upload-names.ts';
+import { statusOf, UPLOAD_STATUSES } from '../uploads/upload-record.ts';
 import type { UploadRecord } from '../uploads/upload-record.ts';
 
 export const uploadSchema = z
   .object({
     id: z.string(),
-    status: z.enum(['receiving', 'complete']).describe('A source must be `complete`'),
-    source: z.string().describe('How it is named as a source: `upload:{id}`'),
+    status: z
+      .enum(UPLOAD_STATUSES)
+      .describe('A source must be `complete`. `part`: finished, and to be put together with others'),
+    source: z
+      .string()
+      .nullable()
+      .describe('How it is named as a source: `upload:{id}`; null of a part, which is none'),
     name: z.string().nullable(),
     mediaType: z.string().nullable().describe('By its bytes'),
     bytes: z.number().nullable().describe('All of them; null until their number is told'),
@@ -28,8 +34,8 @@ export function viewUpload({
 }: Pick<Stored<UploadRecord>, 'id' | 'value'>): z.input<typeof uploadSchema> {
   return {
     id,
-    status: value.completedAt === null ? 'receiving' : 'complete',
-    source: `${UPLOAD_PREFIX}${id}`,
+    status: statusOf(value),
+    source: value.concat === 'partial' ? null : `${UPLOAD_PREFIX}${id}`,
     name: value.name,
     mediaType: value.mediaType,
     bytes: value.length,

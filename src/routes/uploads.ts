@@ -6,36 +6,42 @@ import { z } from 'zod';
 import type { BlobStore } from '../contracts.ts';
 import { newId } from '../lib/id.ts';
 import { sniffing, storable } from '../lib/sniffing.ts';
+import { TUS_VERSION } from '../lib/tus-headers.ts';
 import { idFor } from '../plugins/idempotency.ts';
 import { contentLength, mediaBody, receiveFile, tooLarge } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
 import { Problem } from '../problems.ts';
 import type { OpenUploads } from '../uploads/open-uploads.ts';
 import { uploadPath } from '../uploads/upload-names.ts';
-import { unknownUpload } from '../uploads/upload-record.ts';
+import { unknownUpload, UPLOAD_STATUSES } from '../uploads/upload-record.ts';
 import { uploadKey } from '../uploads/uploads.ts';
-import { allowPages, speaksTus, tusHandlers } from './tus.ts';
+import { speaksTus, tusHandlers } from './tus.ts';
 import { uploadSchema, viewUpload } from './upload-view.ts';
 
-export interface UploadRoutesOptions extends Pick<OpenUploads, 'uploads' | 'receiver' | 'settle'> {
+export interface UploadRoutesOptions
+  extends Pick<OpenUploads, 'uploads' | 'receiver' | 'concatenate' | 'settle'> {
   readonly store: BlobStore;
   readonly body: MediaBodyOptions;
   readonly limits: { readonly imageMaxBytes: number; readonly videoMaxBytes: number };
-  /** Origin whose pages may upload, or `*`. */
-  readonly allowOrigin?: string | undefined;
 }
 
 const idParams = z.object({ id: z.string().describe('The id of an upload') });
 const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20).describe('Most of a page'),
   after: z.string().max(100).optional().describe('The `next` of the page before'),
+  status: z
+    .enum(UPLOAD_STATUSES)
+    .optional()
+    .describe('Only those; parts of others are told only where they are asked for'),
 });
 
 export const uploadRoutes: FastifyPluginAsyncZod<UploadRoutesOptions> = async (app, options) => {
-  const { store, uploads, receiver, settle, limits } = options;
+  const { store, uploads, receiver, concatenate, settle, limits } = options;
   const most = Math.max(limits.imageMaxBytes, limits.videoMaxBytes);
-  const tus = tusHandlers({ store, receiver, settle, maxBytes: most });
-  allowPages(app, options.allowOrigin);
+  const tus = tusHandlers({ store, receiver, concatenate, settle, maxBytes: most });
+  app.addHook('onSend', async (request, reply) => {
+    if (request.headers['tus-resumable'] !== undefined) void reply.header('tus-resumable', TUS_VERSION);
+  });
 
   async function storeWhole(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const free = await store.free();
@@ -146,7 +152,8 @@ export const uploadRoutes: FastifyPluginAsyncZod<UploadRoutesOptions> = async (a
       config: { scope: 'uploads' },
       schema: {
         summary: 'List stored sources',
-        description: 'The newest first, also those that are still being received.',
+        description:
+          'The newest first, also those that are still being received. A page may be short, and still have a `next`.',
         tags: ['uploads'],
         querystring: listQuery,
         response: {

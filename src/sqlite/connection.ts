@@ -18,6 +18,8 @@ const SQLITE_IOERR_SHMSIZE = 4874;
 const BLOCKING_WAIT = 4;
 /** Milliseconds after which a lock that never comes free is reported. */
 const PATIENCE = 10_000;
+/** SQLite's name for a database without a file. */
+const IN_MEMORY = ':memory:';
 
 /**
  * Opens (and creates or migrates) the database, which nobody but this user may read; nor its folder, if it is made here.
@@ -25,7 +27,7 @@ const PATIENCE = 10_000;
  */
 export async function openConnection(path: string, migrations: Migrations): Promise<DatabaseSync> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  makePrivate(path);
+  if (path !== IN_MEMORY) makePrivate(path);
   const db = new DatabaseSync(path, { timeout: BLOCKING_WAIT });
   try {
     await patiently(() => {

@@ -10,7 +10,8 @@ import type { UploadRecord } from './upload-record.ts';
 export interface Claims {
   /**
    * The upload with nobody writing to it. A writer is asked to end; one that neither ends nor says a word for
-   * `patienceMs` is fenced off: what it writes from then on does not count. Rejects `source_not_found`, `upload_locked`.
+   * `patienceMs` is fenced off: what it writes from then on does not count. Whoever puts it together and lives is left
+   * alone: then it is told as it stands, after as long. Rejects `source_not_found`, `upload_locked`.
    */
   quiet(id: string, tenant: string): Promise<Stored<UploadRecord>>;
   /** Takes a quiet upload, as `change` makes it. Undefined if somebody else was faster. */
@@ -19,6 +20,8 @@ export interface Claims {
     change: Partial<UploadRecord>,
     joining: boolean,
   ): Promise<Claim | undefined>;
+  /** Aborts when this process closes, with the Problem that says so. */
+  readonly closing: AbortSignal;
   /** Asks those who write in this process to end, and waits for them. */
   close(): Promise<void>;
 }
@@ -44,8 +47,6 @@ export interface ClaimsOptions {
 }
 
 const PATIENCE_MS = 2000;
-/** Whoever joins gives signs of life, and is waited for so many times longer. */
-const JOIN_PATIENCE = 10;
 const MOST_OTHERS = 3;
 const LOOK_EVERY_MS = 25;
 const ASK_EVERY_MS = 500;
@@ -53,7 +54,7 @@ const ASK_EVERY_MS = 500;
 export function createClaims(options: ClaimsOptions): Claims {
   const { records, hints, look, patienceMs = PATIENCE_MS, now = Date.now } = options;
   const active = new Map<string, Set<AbortController>>();
-  let closing = false;
+  const closing = new AbortController();
   let idle = (): void => undefined;
   const stopAll = (id: string, why: Problem): void => {
     for (const controller of active.get(id) ?? []) controller.abort(why);
@@ -66,7 +67,7 @@ export function createClaims(options: ClaimsOptions): Claims {
     const controller = new AbortController();
     const writers = active.get(id) ?? new Set();
     active.set(id, writers.add(controller));
-    if (closing) controller.abort(stopping());
+    if (closing.signal.aborted) controller.abort(stopping());
     return controller;
   }
   function leave(id: string, controller: AbortController): void {
@@ -110,6 +111,7 @@ export function createClaims(options: ClaimsOptions): Claims {
       let sign = begun;
       let seen: Stored<UploadRecord> | undefined;
       let others = 0;
+      let joins = false;
       for (;;) {
         const stored = await look(id, tenant);
         if (stored === undefined) throw unknownUpload();
@@ -122,11 +124,11 @@ export function createClaims(options: ClaimsOptions): Claims {
           asked = Number.NEGATIVE_INFINITY;
           sign = at;
           seen = stored;
+          joins = false;
         } else if (writer.joining && stored.version !== seen.version) {
           sign = at;
           seen = stored;
-          if (at - begun > patienceMs * JOIN_PATIENCE)
-            throw locked('It is complete, and is being put together.');
+          joins = true;
         }
         if (at - sign >= patienceMs) {
           const value: UploadRecord = { ...stored.value, writer: null };
@@ -134,7 +136,8 @@ export function createClaims(options: ClaimsOptions): Claims {
             return { id, value, version: stored.version + 1 };
           continue;
         }
-        if (at - asked >= ASK_EVERY_MS) {
+        if (joins && at - begun >= patienceMs) return stored;
+        if (!writer.joining && at - asked >= ASK_EVERY_MS) {
           asked = at;
           hints.publish({ topic: 'upload', id });
         }
@@ -158,8 +161,10 @@ export function createClaims(options: ClaimsOptions): Claims {
       return undefined;
     },
 
+    closing: closing.signal,
+
     async close() {
-      closing = true;
+      closing.abort(stopping());
       for (const id of active.keys()) stopAll(id, stopping());
       if (active.size > 0) await new Promise<void>((resolve) => (idle = resolve));
       unsubscribe();

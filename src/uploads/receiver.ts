@@ -3,17 +3,18 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import type { BlobStore, Records, Stored, StoredPiece } from '../contracts.ts';
 import { newId } from '../lib/id.ts';
 import { SNIFF_BYTES } from '../lib/media-type.ts';
 import { Problem } from '../problems.ts';
 import type { Claim, Claims } from './claims.ts';
-import { judge } from './completion.ts';
-import type { Completion, UploadLimits } from './completion.ts';
+import type { Completion } from './completion.ts';
 import { incoming } from './incoming.ts';
+import { headOf, judge, mostOf, tooLong } from './judge.ts';
+import type { UploadLimits } from './judge.ts';
+import type { OpenPlaces } from './open-places.ts';
 import { segmentsOf } from './upload-names.ts';
-import { isWhole, placeOf, UPLOADS } from './upload-record.ts';
+import { isFinal, isWhole, placeOf, UPLOADS } from './upload-record.ts';
 import type { UploadRecord } from './upload-record.ts';
 
 export interface Checksum {
@@ -21,7 +22,9 @@ export interface Checksum {
   readonly digest: Buffer;
 }
 
-export interface NewUpload extends Pick<UploadRecord, 'tenant' | 'name' | 'length' | 'metadata' | 'concat'> {}
+export interface NewUpload extends Pick<UploadRecord, 'tenant' | 'name' | 'length' | 'metadata'> {
+  readonly concat: 'partial' | null;
+}
 
 export interface Delivery {
   /** Where the client believes the upload to stand. */
@@ -36,11 +39,11 @@ export interface Delivery {
 }
 
 export interface Receiver {
-  /** Notes a new upload; one made of parts is complete when it resolves. */
+  /** Notes a new upload. Rejects `quota_exceeded`, `payload_too_large`. */
   create(upload: NewUpload): Promise<Pick<Stored<UploadRecord>, 'id' | 'value'>>;
   /**
-   * Takes what comes, and resolves with the upload as it then stands, durable; completed by its last byte. Rejects
-   * `upload_offset`, `upload_locked`, `upload_final`, `checksum_mismatch`, `payload_too_large`, `media_type_unsupported`
+   * Takes what comes, and resolves with the upload as it then stands, durable; completed by its last byte, or about to be,
+   * where that takes longer than a request may. Rejects `source_not_found`, `upload_offset`, `upload_locked`, `upload_final`, `checksum_mismatch`, `payload_too_large`, `media_type_unsupported`
    * (then the upload is gone); and with what ended the body too early: then what came is kept.
    */
   receive(id: string, tenant: string, delivery: Delivery): Promise<UploadRecord>;
@@ -51,6 +54,7 @@ export interface ReceiverOptions {
   readonly records: Records;
   readonly claims: Claims;
   readonly completion: Completion;
+  readonly places: OpenPlaces;
   readonly limits: UploadLimits;
   readonly partTtlSeconds: number;
   readonly now?: () => number;
@@ -60,22 +64,9 @@ export interface ReceiverOptions {
 const TRIES = 3;
 
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { store, records, claims, completion, limits, partTtlSeconds, now = Date.now } = options;
-  const most = Math.max(limits.imageMaxBytes, limits.videoMaxBytes);
+  const { store, records, claims, completion, places, limits, partTtlSeconds, now = Date.now } = options;
+  const most = mostOf(limits);
   const expiry = (): number => now() + partTtlSeconds * 1000;
-
-  /** The first bytes of what is there, for the sniffer. */
-  async function headOf({ segments }: UploadRecord): Promise<Buffer> {
-    const parts: Buffer[] = [];
-    let missing = SNIFF_BYTES;
-    for (const { key, bytes } of segments) {
-      const wanted = Math.min(bytes, missing);
-      if (wanted === 0) continue;
-      parts.push(await buffer(await store.read(key, { start: 0, end: wanted - 1 })));
-      missing -= wanted;
-    }
-    return Buffer.concat(parts);
-  }
 
   /** Opens the segment for this writer: the last, if its writer has ended for certain, else a new one. */
   async function claim(id: string, tenant: string, delivery: Delivery): Promise<Claim | UploadRecord> {
@@ -83,13 +74,13 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const stored = await completion.settle(id, tenant);
       const record = stored.value;
       const length = checked(record, delivery, most);
-      if (record.completedAt !== null) return record;
+      if (isWhole(record)) return record;
       const last = record.segments.at(-1);
       const segments: readonly StoredPiece[] =
         last?.closed === true
           ? [...record.segments.slice(0, -1), { ...last, closed: false }]
           : [...record.segments, { key: `${segmentsOf(id)}${randomUUID()}`, bytes: 0, closed: false }];
-      const taken = await claims.take(stored, { length, segments, expiresAt: expiry() }, false);
+      const taken = await claims.take(stored, { length, segments }, false);
       if (taken !== undefined) return taken;
     }
     throw new Problem('upload_locked', 'Others send this upload at the same time. Let one of them go on.');
@@ -102,7 +93,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     const came = incoming(delivery.body, held.stop);
     const isPart = before.concat === 'partial';
     let mediaType = before.mediaType;
-    let head = mediaType === null && !isPart ? await headOf(before) : undefined;
+    let head = mediaType === null && !isPart ? await headOf(store, before.segments) : undefined;
     let unwanted = false;
     const sniffed = (length: number): void => {
       if (head === undefined || mediaType !== null || head.length < SNIFF_BYTES) return;
@@ -132,7 +123,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       offset: before.offset + bytes - segment.bytes,
       segments: [...before.segments.slice(0, -1), { ...segment, bytes, closed }],
       mediaType,
-      expiresAt: expiry(),
+      // What brings no byte keeps nothing alive.
+      ...(bytes > segment.bytes && { expiresAt: expiry() }),
     });
     const room = (before.length ?? limitOf(mediaType)) - before.offset;
     const { bytes, failure } = await store.append(segment.key, watched(), {
@@ -140,6 +132,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       maxBytes: room,
       ...(checksum === undefined && { kept: (durable: number) => held.commit(standing(durable, false)) }),
     });
+    if (isGone(failure)) await completion.assertThere(held);
     let problem: unknown = failure ?? came.broken();
     let counted = bytes;
     if (
@@ -163,6 +156,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     const end = standing(counted, true);
     const whole = isWhole({ ...before, ...end });
     await held.commit({ ...end, writer: whole ? joiner(held.record) : null });
+    if (counted > segment.bytes) await places.renew(held.id, before.tenant);
     if (whole) await completion.complete(held);
     if (problem !== undefined) throw problem;
     return held.record;
@@ -175,11 +169,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     async create({ tenant, name, length, metadata, concat }) {
       const id = newId();
       const at = now();
-      const isFinal = concat !== null && concat !== 'partial';
-      const record: UploadRecord = {
+      if (length !== null && length > most) throw tooLong(length, most);
+      const value: UploadRecord = {
         tenant,
         name,
-        length: isFinal ? await lengthOf(concat.final, tenant) : length,
+        length,
         offset: 0,
         mediaType: null,
         metadata,
@@ -190,40 +184,31 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         expiresAt: expiry(),
         completedAt: null,
       };
-      if (record.length !== null && record.length > most) throw tooLong(record.length, most);
-      // Made of parts, it is whole from the beginning.
-      const value = isFinal ? { ...record, offset: record.length ?? 0 } : record;
+      await places.enter(id, tenant);
       await records.put(UPLOADS, id, value, placeOf(value, at), 0);
-      return isFinal ? completion.settle(id, tenant) : { id, value };
+      return { id, value };
     },
 
     async receive(id, tenant, delivery) {
       const held = await claim(id, tenant, delivery);
       if (!('commit' in held)) return held;
       using owned = held;
-      return await write(owned, delivery);
+      try {
+        return await write(owned, delivery);
+      } catch (error) {
+        if (isGone(error)) await completion.assertThere(owned);
+        throw error;
+      } finally {
+        // What is being put together behind is still written to.
+        if (!isWhole(owned.record)) await completion.letGo(owned);
+      }
     },
   };
+}
 
-  async function lengthOf(parts: readonly string[], tenant: string): Promise<number> {
-    let length = 0;
-    for (const part of parts) {
-      const found = (await completion.settle(part, tenant)).value;
-      if (found.concat !== 'partial')
-        throw new Problem(
-          'invalid_request',
-          `The upload ${part} was not made as a part (Upload-Concat: partial).`,
-        );
-      if (found.completedAt === null) {
-        throw new Problem(
-          'upload_unfinished',
-          `The part ${part} has ${found.offset} of ${found.length ?? 'an unknown number of'} bytes. Finish all parts first.`,
-        );
-      }
-      length += found.offset;
-    }
-    return length;
-  }
+/** A file was not there, or not all of it. */
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 
 /** The length of the upload after this delivery's headers. Throws what they have wrong. */
@@ -232,7 +217,7 @@ function checked(
   { offset, length, announced = 0 }: Delivery,
   most: number,
 ): number | null {
-  if (record.concat !== null && record.concat !== 'partial')
+  if (isFinal(record))
     throw new Problem('upload_final', 'This upload was put together from parts, and takes no more bytes.');
   if (offset !== record.offset) {
     throw new Problem(
@@ -252,13 +237,6 @@ function checked(
 }
 
 const joiner = ({ writer }: UploadRecord): UploadRecord['writer'] => writer && { ...writer, joining: true };
-
-function tooLong(bytes: number, most: number): Problem {
-  return new Problem(
-    'payload_too_large',
-    `The upload would have ${bytes} bytes; at most ${most} are allowed.`,
-  );
-}
 
 function mismatch({ algorithm }: Checksum): Problem {
   return new Problem(

@@ -46,6 +46,23 @@ export function isUnjoined(record: UploadRecord): boolean {
   return record.completedAt === null && isWhole(record);
 }
 
+/** Made of parts. */
+export function isFinal({ concat }: Pick<UploadRecord, 'concat'>): boolean {
+  return concat !== null && concat !== 'partial';
+}
+
+/** `part`: finished, and no source by itself. */
+export const UPLOAD_STATUSES = ['receiving', 'complete', 'part'] as const;
+export type UploadStatus = (typeof UPLOAD_STATUSES)[number];
+
+export function statusOf({
+  completedAt,
+  concat,
+}: Pick<UploadRecord, 'completedAt' | 'concat'>): UploadStatus {
+  if (completedAt === null) return 'receiving';
+  return concat === 'partial' ? 'part' : 'complete';
+}
+
 export function isExpired({ expiresAt }: UploadRecord, now: number): boolean {
   return expiresAt <= now;
 }

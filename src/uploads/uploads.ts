@@ -1,12 +1,15 @@
 // Stored sources: files that were uploaded to be used by name, until they expire or are removed.
 
-import type { BlobStore, Page, Records, Stored } from '../contracts.ts';
+import { randomUUID } from 'node:crypto';
+import type { BlobStore, Page, RecordKind, Records, Stored } from '../contracts.ts';
 import { sourceMark } from '../lib/cache-key.ts';
 import { isId } from '../lib/id.ts';
 import { Problem } from '../problems.ts';
+import { NO_PLACES } from './open-places.ts';
+import type { OpenPlaces } from './open-places.ts';
 import { SEGMENTS_FOLDER, segmentsOf, UPLOAD_PREFIX, uploadKey, UPLOADS_FOLDER } from './upload-names.ts';
-import { isExpired, isWhole, placeOf, UPLOADS } from './upload-record.ts';
-import type { UploadRecord } from './upload-record.ts';
+import { isExpired, isWhole, placeOf, statusOf, UPLOADS } from './upload-record.ts';
+import type { UploadRecord, UploadStatus } from './upload-record.ts';
 
 export { UPLOAD_PREFIX, UPLOAD_VERSION, uploadId, uploadKey } from './upload-names.ts';
 
@@ -27,10 +30,14 @@ export interface Uploads {
   find(id: string, tenant: string): Promise<Upload | undefined>;
   /** Also one that is not complete. */
   look(id: string, tenant: string): Promise<Stored<UploadRecord> | undefined>;
-  /** Newest first. Parts of others are left out, so a page may be short. */
+  /** Newest first. Without a status all but parts of others. A page may be short, and still have a next. */
   list(
     tenant: string,
-    page: { readonly limit: number; readonly after?: string | undefined },
+    page: {
+      readonly limit: number;
+      readonly after?: string | undefined;
+      readonly status?: UploadStatus | undefined;
+    },
   ): Promise<Page<Stored<UploadRecord>>>;
   /** Notes a file that was stored as a whole under `uploadKey(id)`. Of an id that the tenant has: what is noted already. */
   add(id: string, upload: Pick<Upload, 'tenant' | 'name' | 'mediaType' | 'bytes'>): Promise<Upload>;
@@ -45,6 +52,7 @@ export interface Uploads {
 export interface UploadsOptions {
   readonly store: BlobStore;
   readonly records: Records;
+  readonly places?: OpenPlaces;
   /** Forgets what was made of a source, by its mark. */
   readonly purge: (source: string) => Promise<void>;
   readonly ttlSeconds: number;
@@ -59,9 +67,17 @@ export interface UploadsOptions {
 /** A file without a record is one that is just being stored, until it is so old, in milliseconds. */
 const STRAY_AFTER_MS = 3_600_000;
 const BATCH = 100;
+/** Most pages that are looked at for one of the list. */
+const MOST_LOOKS = 10;
+/** Whoever sweeps, until this token is gone. */
+const SWEEP: RecordKind<{ readonly token: string }> = { name: 'upload-sweep' };
+const SWEEP_ID = 'all';
+/** A sweep whose process died keeps others off for so long, in milliseconds. */
+const SWEEP_LEASE_MS = 600_000;
 
 export function createUploads(options: UploadsOptions): Uploads {
-  const { store, records, purge, ttlSeconds, complete, stop, now: clock = Date.now } = options;
+  const { store, records, places = NO_PLACES, purge, ttlSeconds, complete, stop } = options;
+  const { now: clock = Date.now } = options;
 
   const look: Uploads['look'] = async (id, tenant) => {
     const stored = isId(id) ? await records.get(UPLOADS, id) : undefined;
@@ -75,6 +91,7 @@ export function createUploads(options: UploadsOptions): Uploads {
     await store.delete(uploadKey(id));
     await store.delete(segmentsOf(id));
     await purge(sourceMark(`${UPLOAD_PREFIX}${id}`, tenant));
+    await places.leave(id, tenant);
     await records.delete(UPLOADS, id);
   }
 
@@ -91,11 +108,35 @@ export function createUploads(options: UploadsOptions): Uploads {
             ? record.completedAt !== null || isWhole(record)
             : record.segments.some((segment) => segment.key === key));
         if (isOurs) continue;
-        await store.delete(key);
+        // Of none that is left, with its folder: nobody will write there again.
+        await store.delete(record === undefined && prefix === SEGMENTS_FOLDER ? segmentsOf(id) : key);
         count++;
       }
     }
     return count;
+  }
+
+  async function sweep(now: number): Promise<number> {
+    let count = 0;
+    for (;;) {
+      const due = await records.due(UPLOADS, now, BATCH);
+      let cleared = 0;
+      for (const stored of due) {
+        if (isExpired(stored.value, now)) {
+          await clear(stored.id, stored.value.tenant);
+          cleared++;
+        } else {
+          // Whatever it is refused for, whoever asks for it is told; the sweep goes on, and comes later each time.
+          await complete?.(stored.id, stored.value.tenant).catch((error: unknown) => {
+            if (!(error instanceof Problem)) throw error;
+          });
+        }
+      }
+      count += cleared;
+      // What could not be completed may be due still: the next sweep tries again.
+      if (due.length < BATCH || cleared === 0) break;
+    }
+    return count + (await sweepStrays(now));
   }
 
   return {
@@ -107,11 +148,22 @@ export function createUploads(options: UploadsOptions): Uploads {
       return stored && usable(stored);
     },
 
-    async list(tenant, { limit, after }) {
-      const page = await records.list(UPLOADS, { group: tenant, limit, after });
+    async list(tenant, { limit, after, status }) {
       const now = clock();
-      const items = page.items.filter(({ value }) => value.concat !== 'partial' && !isExpired(value, now));
-      return { items, next: page.next };
+      const items: Stored<UploadRecord>[] = [];
+      let next = after;
+      for (let looks = 0; looks < MOST_LOOKS && items.length < limit; looks++) {
+        const rest = { group: tenant, limit: limit - items.length, after: next };
+        const page: Page<Stored<UploadRecord>> = await records.list(UPLOADS, rest);
+        for (const stored of page.items) {
+          const { value } = stored;
+          const isAsked = status === undefined ? value.concat !== 'partial' : statusOf(value) === status;
+          if (isAsked && !isExpired(value, now)) items.push(stored);
+        }
+        if (page.next === null) return { items, next: null };
+        next = page.next;
+      }
+      return { items, next: next ?? null };
     },
 
     async add(id, { tenant, name, mediaType, bytes }) {
@@ -153,26 +205,16 @@ export function createUploads(options: UploadsOptions): Uploads {
     },
 
     async expire(now) {
-      let count = 0;
-      for (;;) {
-        const due = await records.due(UPLOADS, now, BATCH);
-        let cleared = 0;
-        for (const stored of due) {
-          if (isExpired(stored.value, now)) {
-            await clear(stored.id, stored.value.tenant);
-            cleared++;
-          } else {
-            // Whatever it is refused for, whoever asks for it is told; the sweep goes on.
-            await complete?.(stored.id, stored.value.tenant).catch((error: unknown) => {
-              if (!(error instanceof Problem)) throw error;
-            });
-          }
-        }
-        count += cleared;
-        // What could not be completed is still due: the next sweep tries again.
-        if (due.length < BATCH || cleared === 0) break;
+      const token = randomUUID();
+      const place = { group: '', expiresAt: clock() + SWEEP_LEASE_MS };
+      // Another process is at it.
+      if (!(await records.put(SWEEP, SWEEP_ID, { token }, place, 0))) return 0;
+      try {
+        return await sweep(now);
+      } finally {
+        const own = await records.get(SWEEP, SWEEP_ID);
+        if (own?.value.token === token) await records.delete(SWEEP, SWEEP_ID, own.version);
       }
-      return count + (await sweepStrays(now));
     },
   };
 }

@@ -1,5 +1,8 @@
 // What the command line refuses, how it ends, and what it shows meanwhile. Within the test's process, since starting one takes longer.
 
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -171,6 +174,37 @@ describe('progress', () => {
     const line = { label: 'Processing', fraction: 0.5, speed: '2.4×', etaSeconds: 3725 };
     expect(progressLine(line, 80)).toBe('Processing  [████████████░░░░░░░░░░░░]  50 %  2.4×  ETA 1:02:05');
     expect(progressLine(line, 20)).toHaveLength(19);
+  });
+});
+
+describe('Ctrl-C', () => {
+  it('cancels a job also while the answer that names it is on its way', async () => {
+    const interrupted = new AbortController();
+    const asked: string[] = [];
+    const slow = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      request.resume().once('end', () => {
+        if (request.url === '/v1/jobs') interrupted.abort(new Error('SIGINT'));
+        response.writeHead(202, { 'content-type': 'application/json' }).end('{"id":"one"}');
+      });
+    }).listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    const { port } = slow.address() as AddressInfo;
+    const [stdout, stderr] = [kept(), kept()];
+    const code = await runCli(['transcode', 'clip.mp4', '--server', `127.0.0.1:${port}`], {
+      stdout,
+      stderr,
+      env: {},
+      signal: interrupted.signal,
+    });
+    slow.close();
+    slow.closeAllConnections();
+    await once(slow, 'close');
+    expect({ code, stderr: stderr.text, asked }).toEqual({
+      code: 130,
+      stderr: 'The job one is cancelled.\n',
+      asked: ['POST /v1/jobs', 'POST /v1/jobs/one/cancel'],
+    });
   });
 });
 

@@ -184,6 +184,11 @@ export function storeContract(
       const { failure } = await store.append('segments/a/1', bytes('abc'), { at: 3, maxBytes: 10 });
       expect(failure).toMatchObject({ code: 'ENOENT' });
       expect(await keysOf(store, 'segments/')).toEqual([]);
+      await store.append('segments/a/1', bytes('ab'), { at: 0, maxBytes: 10 });
+      expect((await store.append('segments/a/1', bytes('c'), { at: 3, maxBytes: 10 })).failure).toMatchObject(
+        { code: 'ENOENT' },
+      );
+      expect(await text('segments/a/1')).toBe('ab');
     });
 
     it('joins the bytes that count of segments, in their order', async () => {
@@ -199,7 +204,12 @@ export function storeContract(
       expect(await text('uploads/a')).toBe('abcdef');
       expect(await text('segments/a/1')).toBe('abcXX');
       const short = [{ key: 'segments/a/1', bytes: 6, closed: false }];
-      await expect(store.join(short, 'uploads/b')).rejects.toThrow('5 bytes');
+      await expect(store.join(short, 'uploads/b')).rejects.toMatchObject({
+        code: 'ENOENT',
+        message: expect.stringContaining('5 bytes') as string,
+      });
+      const signal = AbortSignal.abort();
+      await expect(store.join(pieces, 'uploads/b', { signal })).rejects.toThrow();
       const missing = [...pieces, { key: 'segments/a/4', bytes: 1, closed: false }];
       await expect(store.join(missing, 'uploads/b')).rejects.toMatchObject({ code: 'ENOENT' });
       expect(await keysOf(store, 'uploads/')).toEqual(['uploads/a']);

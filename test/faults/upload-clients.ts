@@ -113,7 +113,14 @@ export async function sendInParts(bytes: Buffer, options: ClientOptions): Promis
   );
   if (answer.status !== 201)
     throw new Error(`the parts were answered ${answer.status}: ${answer.body.toString()}`);
-  return { path: String(answer.headers.location), bytes };
+  const path = String(answer.headers.location);
+  // It may still be put together behind the answer: then HEAD does not tell how far it is.
+  const end = performance.now() + GIVE_UP_MS;
+  while ((await offset(path, options)) !== bytes.length) {
+    if (performance.now() > end) throw new Error(`${path} was not put together`);
+    await sleep(100, undefined, { signal: options.signal });
+  }
+  return { path, bytes };
 }
 
 async function created(bytes: Buffer, part: boolean, options: ClientOptions): Promise<string> {

@@ -11,6 +11,7 @@ import { newJob } from '../../src/jobs/job.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import { recipeSchema } from '../../src/jobs/recipe.ts';
 import { newId } from '../../src/lib/id.ts';
+import { cors } from '../../src/plugins/cors.ts';
 import { problemHandler } from '../../src/plugins/problem-handler.ts';
 import { resultRoutes } from '../../src/routes/results.ts';
 import { openDiskStore } from '../../src/stores/disk.ts';
@@ -64,6 +65,7 @@ async function serve(store: BlobStore, allowOrigin?: string): Promise<FastifyIns
   app.decorateRequest('caller', { getter: () => ANYBODY });
   await app.register(problemHandler);
   const queue: Pick<JobQueue, 'get'> = { get: async (id) => (id === job.id ? job : undefined) };
+  await app.register(cors, { allowOrigin });
   await app.register(resultRoutes, { store, allowOrigin, queue: queue as JobQueue });
   return app;
 }

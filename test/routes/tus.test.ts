@@ -251,10 +251,12 @@ describe('parts', () => {
       cuts.slice(0, -1).map((from, index) => part(long.subarray(from, cuts[index + 1]))),
     );
     const concat = `final;${url}${parts[0]} ${parts[1]} ${parts[2]}`;
+    const made = new Set<string>();
     for (let twice = 0; twice < 2; twice++) {
       const final = await tus(url, 'POST', '/v1/uploads', { 'upload-concat': concat });
       expect([final.status, final.headers['upload-offset']]).toEqual([201, String(long.length)]);
       const path = String(final.headers.location);
+      made.add(path);
       expect((await blobOf(path)).equals(long)).toBe(true);
       const head = await tus(url, 'HEAD', path);
       expect(head.headers).toMatchObject({
@@ -263,7 +265,15 @@ describe('parts', () => {
       });
       expect(code(await patch(url, path, long.length, Buffer.from('x')))).toBe('upload_final');
     }
+    // Whoever missed the answer asks again, and is given no second one.
+    expect(made.size).toBe(1);
     expect((await tus(url, 'HEAD', parts[0] ?? '')).headers['upload-concat']).toBe('partial');
+    expect(await view(parts[0] ?? '')).toMatchObject({ status: 'part', source: null });
+    const asked = (await (await server.request('/v1/uploads?status=part&limit=100')).json()) as {
+      uploads: { links: { self: string } }[];
+    };
+    expect(asked.uploads.map(({ links }) => links.self)).toEqual(expect.arrayContaining(parts));
+    expect((await server.request('/v1/uploads?status=other')).status).toBe(400);
     const listed = (await (await server.request('/v1/uploads?limit=100')).json()) as {
       uploads: { links: { self: string } }[];
     };
@@ -284,6 +294,7 @@ describe('parts', () => {
       [[whole, `/v1/uploads/${newId()}`], 404, 'source_not_found'],
       [[whole, '/v1/uploads/../../etc/passwd'], 400, 'invalid_request'],
       [['file:///etc/passwd'], 400, 'invalid_request'],
+      [[whole, url + whole], 400, 'invalid_request'],
       [Array.from({ length: 260 }, () => '/v1/uploads/1'), 400, 'invalid_request'],
       [Array.from({ length: 10_000 }, () => whole), 431, 'headers_too_large'],
     ] as const) {

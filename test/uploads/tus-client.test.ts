@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { Upload } from 'tus-js-client';
 import type { UploadOptions } from 'tus-js-client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openSqliteRecords } from '../../src/registers/sqlite-records.ts';
+import { placeOf, UPLOADS } from '../../src/uploads/upload-record.ts';
+import type { UploadRecord } from '../../src/uploads/upload-record.ts';
 import { startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
 
@@ -73,6 +76,41 @@ it('goes on where it was stopped, without sending again what is there', async ()
   expect(url).toBe(first.upload.url);
   expect(least).toBeGreaterThanOrEqual(600_000);
   expect((await blobOf(url)).equals(FILM)).toBe(true);
+});
+
+it('waits for what is still being put together', async () => {
+  const parts = send({ parallelUploads: 2 });
+  parts.upload.start();
+  const url = await parts.done;
+  const id = url.split('/').at(-1) ?? '';
+  // As if another process were still at it: it says from time to time that it lives.
+  const records = await openSqliteRecords({ path: join(server.config.DATA_DIR, 'records.sqlite') });
+  const change = async (with_: Partial<UploadRecord>): Promise<void> => {
+    const stored = (await records.get(UPLOADS, id))!;
+    const value = { ...stored.value, ...with_ };
+    await records.put(UPLOADS, id, value, placeOf(value, Date.now()), stored.version);
+  };
+  await change({ completedAt: null, writer: { token: 'other', joining: true } });
+  const signs = setInterval(() => void change({}), 100);
+  const offsets: (string | undefined)[] = [];
+  try {
+    const resumed = send({
+      uploadUrl: url,
+      onAfterResponse: async (_request, answer) => {
+        offsets.push(answer.getHeader('Upload-Offset'));
+        expect([answer.getStatus(), answer.getHeader('Upload-Length')]).toEqual([200, String(FILM.length)]);
+        clearInterval(signs);
+        await change({ writer: null });
+      },
+    });
+    resumed.upload.start();
+    expect(await resumed.done).toBe(url);
+  } finally {
+    clearInterval(signs);
+    await records.close();
+  }
+  // Not told before it is put together; then all of it, and not a byte was sent again.
+  expect(offsets).toEqual([undefined, String(FILM.length)]);
 });
 
 it('removes what it gave up', async () => {

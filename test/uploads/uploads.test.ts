@@ -14,6 +14,7 @@ import { openSqliteRecords } from '../../src/registers/sqlite-records.ts';
 import { openDiskStore } from '../../src/stores/disk.ts';
 import { openUploads } from '../../src/uploads/open-uploads.ts';
 import type { OpenUploads } from '../../src/uploads/open-uploads.ts';
+import type { NewUpload } from '../../src/uploads/receiver.ts';
 import { placeOf, UPLOADS } from '../../src/uploads/upload-record.ts';
 import type { UploadRecord } from '../../src/uploads/upload-record.ts';
 import { eventually } from '../support/eventually.ts';
@@ -56,10 +57,12 @@ const files = async (): Promise<string[]> =>
   (await readdir(join(folder, 'store/blobs'), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map(({ name }) => name);
-const begin = (tenant: string, more: Partial<UploadRecord> = {}) =>
+const begin = (tenant: string, more: Partial<NewUpload> = {}) =>
   opened.receiver.create({ tenant, name: null, length: PNG.length, metadata: null, concat: null, ...more });
 const send = (id: string, tenant: string, offset: number, bytes: Buffer) =>
   opened.receiver.receive(id, tenant, { offset, body: Readable.from([bytes], { objectMode: false }) });
+const final = (tenant: string, parts: readonly string[]) =>
+  opened.concatenate({ tenant, name: null, metadata: null, parts });
 const complete = async (tenant: string): Promise<string> => {
   const { id } = await begin(tenant);
   await send(id, tenant, 0, PNG);
@@ -92,8 +95,8 @@ describe('a tenant', () => {
     await expect(send(half.id, 'b', 100, PNG.subarray(100))).rejects.toMatchObject({
       code: 'source_not_found',
     });
-    const final = begin('b', { length: null, concat: { final: [part.id] } });
-    await expect(final).rejects.toMatchObject({ code: 'source_not_found' });
+    const foreign = final('b', [part.id]);
+    await expect(foreign).rejects.toMatchObject({ code: 'source_not_found' });
     expect(await opened.uploads.remove(id, 'b')).toBe(false);
     expect(await opened.uploads.find(id, 'a')).toBeDefined();
     expect(await opened.uploads.remove(id, 'a')).toBe(true);
@@ -197,14 +200,14 @@ describe('after a crash', () => {
   it('a joining process that was left behind harms nothing', async () => {
     const part = await begin('a', { concat: 'partial' });
     await send(part.id, 'a', 0, PNG);
-    const final = await begin('a', { length: null, concat: { final: [part.id] } });
+    const made = await final('a', [part.id]);
     // Its parts are gone by then; only whoever holds the claim may draw a conclusion from that.
     await opened.uploads.remove(part.id, 'a');
-    expect(await opened.uploads.find(final.id, 'a')).toBeDefined();
-    await store.delete(`uploads/${final.id}`);
-    await change(final.id, { completedAt: null, expiresAt: now + DAY });
-    await expect(opened.settle(final.id, 'a')).rejects.toMatchObject({ code: 'upload_unfinished' });
-    expect(await opened.uploads.look(final.id, 'a')).toBeUndefined();
+    expect(await opened.uploads.find(made.id, 'a')).toBeDefined();
+    await store.delete(`uploads/${made.id}`);
+    await change(made.id, { completedAt: null, expiresAt: now + DAY });
+    await expect(opened.settle(made.id, 'a')).rejects.toMatchObject({ code: 'upload_unfinished' });
+    expect(await opened.uploads.look(made.id, 'a')).toBeUndefined();
   });
 });
 
