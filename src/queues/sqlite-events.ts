@@ -3,6 +3,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { EventFilter, JobEvent } from '../contracts.ts';
 import type { Job } from '../jobs/job.ts';
+import { prepareAll } from '../sqlite/prepare.ts';
+import type { Prepared } from '../sqlite/prepare.ts';
 
 /** Which events are kept for resuming. */
 interface Keeping {
@@ -36,14 +38,12 @@ export const EVENT_STATEMENTS = {
 } as const;
 
 export class SqliteEvents {
-  readonly #sql: { readonly [K in keyof typeof EVENT_STATEMENTS]: StatementSync };
+  readonly #sql: Prepared<typeof EVENT_STATEMENTS>;
   readonly #dataVersion: StatementSync;
   readonly #keeping: Keeping;
 
   constructor(db: DatabaseSync, keeping = KEEPING) {
-    this.#sql = Object.fromEntries(
-      Object.entries(EVENT_STATEMENTS).map(([name, text]) => [name, db.prepare(text)]),
-    ) as { readonly [K in keyof typeof EVENT_STATEMENTS]: StatementSync };
+    this.#sql = prepareAll(db, EVENT_STATEMENTS);
     this.#dataVersion = db.prepare('PRAGMA data_version');
     this.#keeping = keeping;
   }

@@ -1,9 +1,11 @@
 // The statements of the embedded queue over jobs, leases and endings, each prepared once. No decisions are taken here.
 
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { JobFilter } from '../contracts.ts';
 import { JOB_STATUSES } from '../jobs/job.ts';
 import type { Job, JobStatus, Lane } from '../jobs/job.ts';
+import { prepareAll } from '../sqlite/prepare.ts';
+import type { Prepared } from '../sqlite/prepare.ts';
 import { EVENT_STATEMENTS } from './sqlite-events.ts';
 
 export interface Lease {
@@ -65,7 +67,6 @@ export const STATEMENTS = {
   ...prefixed('endings', ENDINGS),
 };
 
-type Prepared<T> = { readonly [K in keyof T]: StatementSync };
 type Row = Readonly<Record<string, unknown>>;
 
 export class SqliteRows {
@@ -223,15 +224,6 @@ export class SqliteRows {
   forgetEnding(jobId: string): void {
     this.#endings.forget.run(jobId);
   }
-}
-
-function prepareAll<T extends Readonly<Record<string, string>>>(
-  db: DatabaseSync,
-  statements: T,
-): Prepared<T> {
-  return Object.fromEntries(
-    Object.entries(statements).map(([name, sql]) => [name, db.prepare(sql)]),
-  ) as Prepared<T>;
 }
 
 function prefixed(prefix: string, statements: Readonly<Record<string, string>>): Record<string, string> {

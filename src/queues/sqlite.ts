@@ -16,7 +16,7 @@ import { isFinished } from '../jobs/job.ts';
 import type { Job, JobPolicy, JobStatus, Lane, NewJob } from '../jobs/job.ts';
 import { isId } from '../lib/id.ts';
 import { Problem } from '../problems.ts';
-import { openConnection, isBusy, patiently } from '../sqlite/connection.ts';
+import { assertOpen, openConnection, readFrom } from '../sqlite/connection.ts';
 import { SqliteWriter } from '../sqlite/writer.ts';
 import { SqliteEvents } from './sqlite-events.ts';
 import { EventFeed } from './sqlite-feed.ts';
@@ -157,13 +157,13 @@ class SqliteQueue implements JobQueue {
   }
 
   work(lane: Lane, handler: JobHandler, { concurrency }: { readonly concurrency: number }): void {
-    this.#assertOpen();
+    assertOpen(this.#db);
     this.#feed.hold();
     this.#runner.work(lane, handler, concurrency);
   }
 
   events({ after, of, signal }: EventsWanted): EventStream {
-    this.#assertOpen();
+    assertOpen(this.#db);
     // Taken now and not at the first `next`. A number that was never given (another database's) means now as well.
     const newest = this.#events.newest();
     const from = { of, after: Math.min(after ?? newest, newest), signal };
@@ -250,26 +250,13 @@ class SqliteQueue implements JobQueue {
     this.#log.warn({ err: error }, 'a hint could not be followed');
   }
 
-  /** Readers never wait for writers in WAL, save for moments such as recovery after a crash. */
-  async #read<T>(read: () => T): Promise<T> {
-    this.#assertOpen();
-    try {
-      return read();
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-    }
-    return patiently(read);
+  #read<T>(read: () => T): Promise<T> {
+    return readFrom(this.#db, read);
   }
 
   async #write<T>(run: () => T, options?: { readonly durable: boolean }): Promise<T> {
-    this.#assertOpen();
+    assertOpen(this.#db);
     return this.#writer.write(run, options);
-  }
-
-  #assertOpen(): void {
-    if (!this.#db.isOpen) {
-      throw new Problem('shutting_down', 'The server is stopping. Nothing was kept; try again.');
-    }
   }
 }
 

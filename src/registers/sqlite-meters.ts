@@ -1,11 +1,10 @@
 // Meters in one SQLite file, for all processes of one machine: token buckets, places, accounts.
 
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Meters, Taken } from '../contracts.ts';
-import { isBusy, openConnection, patiently } from '../sqlite/connection.ts';
+import { assertOpen, openConnection, readFrom } from '../sqlite/connection.ts';
 import type { Migrations } from '../sqlite/migrate.ts';
+import { prepareAll } from '../sqlite/prepare.ts';
 import { SqliteWriter } from '../sqlite/writer.ts';
-import { Problem } from '../problems.ts';
 
 const METER_MIGRATIONS: Migrations = [
   `
@@ -81,21 +80,13 @@ export interface SqliteMetersOptions {
 /** Opens the meters. Rejects where the file cannot be opened, or was written by a newer version. */
 export async function openSqliteMeters({ path, now = Date.now }: SqliteMetersOptions): Promise<Meters> {
   const db = await openConnection(path, METER_MIGRATIONS);
-  const sql = prepareAll(db);
+  const sql = prepareAll(db, STATEMENTS);
   const writer = new SqliteWriter(db);
   let tidyAt = now() + TIDY_EVERY_MS;
 
-  async function read<T>(question: () => T): Promise<T> {
-    assertOpen();
-    try {
-      return question();
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-    }
-    return patiently(question);
-  }
+  const read = <T>(question: () => T): Promise<T> => readFrom(db, question);
   function write<T>(statement: () => T): Promise<T> {
-    assertOpen();
+    assertOpen(db);
     if (now() >= tidyAt) {
       tidyAt = now() + TIDY_EVERY_MS;
       // What failed now succeeds in a minute, or in another process.
@@ -105,10 +96,6 @@ export async function openSqliteMeters({ path, now = Date.now }: SqliteMetersOpt
   }
   function tidy(): void {
     for (const drop of [sql.dropBuckets, sql.dropPlaces, sql.dropAccounts, sql.dropReserved]) drop.run(now());
-  }
-  function assertOpen(): void {
-    if (!db.isOpen)
-      throw new Problem('shutting_down', 'The server is stopping. Nothing was kept; try again.');
   }
   function bucketOf(name: string): Bucket {
     const row = sql.bucket.get(name);
@@ -210,11 +197,5 @@ function judge(
       resetMs: missing * tokenMs,
       retryMs: allowed ? 0 : (before + cost - burst) * tokenMs,
     },
-  };
-}
-
-function prepareAll(db: DatabaseSync): { readonly [K in keyof typeof STATEMENTS]: StatementSync } {
-  return Object.fromEntries(Object.entries(STATEMENTS).map(([name, text]) => [name, db.prepare(text)])) as {
-    readonly [K in keyof typeof STATEMENTS]: StatementSync;
   };
 }

@@ -1,11 +1,10 @@
 // Records in one SQLite file, for all processes of one machine.
 
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Page, RecordKind, Records, Stored } from '../contracts.ts';
-import { isBusy, openConnection, patiently } from '../sqlite/connection.ts';
+import { assertOpen, openConnection, readFrom } from '../sqlite/connection.ts';
 import type { Migrations } from '../sqlite/migrate.ts';
+import { prepareAll } from '../sqlite/prepare.ts';
 import { SqliteWriter } from '../sqlite/writer.ts';
-import { Problem } from '../problems.ts';
 
 export const RECORD_MIGRATIONS: Migrations = [
   `
@@ -68,26 +67,14 @@ export interface SqliteRecordsOptions {
 /** Opens the records. Rejects where the file cannot be opened, or was written by a newer version. */
 export async function openSqliteRecords({ path, now = Date.now }: SqliteRecordsOptions): Promise<Records> {
   const db = await openConnection(path, RECORD_MIGRATIONS);
-  const sql = prepareAll(db);
+  const sql = prepareAll(db, STATEMENTS);
   const writer = new SqliteWriter(db);
 
-  async function read<T>(question: () => T): Promise<T> {
-    assertOpen();
-    try {
-      return question();
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-    }
-    return patiently(question);
-  }
+  const read = <T>(question: () => T): Promise<T> => readFrom(db, question);
   /** Whether something was written. */
   function write(statement: () => { readonly changes: number | bigint }): Promise<boolean> {
-    assertOpen();
+    assertOpen(db);
     return writer.write(() => Number(statement().changes) > 0);
-  }
-  function assertOpen(): void {
-    if (!db.isOpen)
-      throw new Problem('shutting_down', 'The server is stopping. Nothing was kept; try again.');
   }
 
   return {
@@ -128,7 +115,7 @@ export async function openSqliteRecords({ path, now = Date.now }: SqliteRecordsO
       read(() => sql.due.all(name, until, now(), limit).map((row) => stored<T>(row) as Stored<T>)),
 
     prune(until, limit) {
-      assertOpen();
+      assertOpen(db);
       return writer.write(() => Number(sql.prune.run(until, limit).changes), { durable: false });
     },
 
@@ -136,12 +123,6 @@ export async function openSqliteRecords({ path, now = Date.now }: SqliteRecordsO
       await writer.idle();
       if (db.isOpen) db.close();
     },
-  };
-}
-
-function prepareAll(db: DatabaseSync): { readonly [K in keyof typeof STATEMENTS]: StatementSync } {
-  return Object.fromEntries(Object.entries(STATEMENTS).map(([name, text]) => [name, db.prepare(text)])) as {
-    readonly [K in keyof typeof STATEMENTS]: StatementSync;
   };
 }
 

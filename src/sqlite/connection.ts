@@ -63,6 +63,23 @@ function makePrivate(path: string): void {
   }
 }
 
+/** Throws `shutting_down` for a connection that was closed. */
+export function assertOpen(db: DatabaseSync): void {
+  if (db.isOpen) return;
+  throw new Problem('shutting_down', 'The server is stopping. Nothing was kept; try again.');
+}
+
+/** Readers never wait for writers in WAL, save for moments such as recovery after a crash. Rejects `shutting_down`, or as `patiently`. */
+export async function readFrom<T>(db: DatabaseSync, question: () => T): Promise<T> {
+  assertOpen(db);
+  try {
+    return question();
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+  }
+  return patiently(question);
+}
+
 /**
  * Calls until the lock is free, waiting between calls without blocking the event loop. The jitter keeps
  * processes that lost to one another from meeting again. Rejects `overloaded` after 10 s, else what the call threw.

@@ -9,7 +9,7 @@ import type { Completion } from './completion.ts';
 import { headOf, judge, mostOf, tooLong } from './judge.ts';
 import type { UploadLimits } from './judge.ts';
 import type { OpenPlaces } from './open-places.ts';
-import { placeOf, UPLOADS } from './upload-record.ts';
+import { newUpload, placeOf, UPLOADS } from './upload-record.ts';
 import type { UploadRecord } from './upload-record.ts';
 
 export interface NewFinal extends Pick<UploadRecord, 'tenant' | 'name' | 'metadata'> {
@@ -67,20 +67,8 @@ export function createConcatenation(options: ConcatenationOptions): Concatenate 
       const at = now();
       const id = newId();
       // Whole from the beginning: if this process dies now, another one puts it together.
-      const value: UploadRecord = {
-        tenant,
-        name,
-        length,
-        offset: length,
-        mediaType: null,
-        metadata,
-        concat,
-        segments: [],
-        writer: null,
-        createdAt: at,
-        expiresAt: at + partTtlSeconds * 1000,
-        completedAt: null,
-      };
+      const asked = { tenant, name, length, metadata, concat, expiresAt: at + partTtlSeconds * 1000 };
+      const value = { ...newUpload(asked, at), offset: length };
       await places.enter(id, tenant);
       await records.put(UPLOADS, id, value, placeOf(value, at), 0);
       const place = { group: tenant, expiresAt: at + (ttlSeconds + partTtlSeconds) * 1000 };

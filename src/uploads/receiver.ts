@@ -14,7 +14,7 @@ import { headOf, judge, mostOf, tooLong } from './judge.ts';
 import type { UploadLimits } from './judge.ts';
 import type { OpenPlaces } from './open-places.ts';
 import { segmentsOf } from './upload-names.ts';
-import { isFinal, isWhole, placeOf, UPLOADS } from './upload-record.ts';
+import { isFinal, isWhole, newUpload, placeOf, UPLOADS } from './upload-record.ts';
 import type { UploadRecord } from './upload-record.ts';
 
 export interface Checksum {
@@ -170,20 +170,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const id = newId();
       const at = now();
       if (length !== null && length > most) throw tooLong(length, most);
-      const value: UploadRecord = {
-        tenant,
-        name,
-        length,
-        offset: 0,
-        mediaType: null,
-        metadata,
-        concat,
-        segments: [],
-        writer: null,
-        createdAt: at,
-        expiresAt: expiry(),
-        completedAt: null,
-      };
+      const value = newUpload({ tenant, name, length, metadata, concat, expiresAt: expiry() }, at);
       await places.enter(id, tenant);
       await records.put(UPLOADS, id, value, placeOf(value, at), 0);
       return { id, value };

@@ -30,6 +30,22 @@ export interface UploadRecord {
 
 export const UPLOADS: RecordKind<UploadRecord> = { name: 'upload' };
 
+/** An upload of which no byte is there; `at` in milliseconds since 1970. */
+export function newUpload(
+  asked: Pick<UploadRecord, 'tenant' | 'name' | 'length' | 'metadata' | 'concat' | 'expiresAt'>,
+  at: number,
+): UploadRecord {
+  return {
+    ...asked,
+    offset: 0,
+    mediaType: null,
+    segments: [],
+    writer: null,
+    createdAt: at,
+    completedAt: null,
+  };
+}
+
 /**
  * An upload whose bytes are all there and which nobody completes is taken up by the sweeper after so long, in milliseconds;
  * after twice as long with each failure, up to the most.

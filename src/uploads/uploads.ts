@@ -8,7 +8,7 @@ import { Problem } from '../problems.ts';
 import { NO_PLACES } from './open-places.ts';
 import type { OpenPlaces } from './open-places.ts';
 import { SEGMENTS_FOLDER, segmentsOf, UPLOAD_PREFIX, uploadKey, UPLOADS_FOLDER } from './upload-names.ts';
-import { isExpired, isWhole, placeOf, statusOf, UPLOADS } from './upload-record.ts';
+import { isExpired, isWhole, newUpload, placeOf, statusOf, UPLOADS } from './upload-record.ts';
 import type { UploadRecord, UploadStatus } from './upload-record.ts';
 
 export { UPLOAD_PREFIX, UPLOAD_VERSION, uploadId, uploadKey } from './upload-names.ts';
@@ -168,22 +168,16 @@ export function createUploads(options: UploadsOptions): Uploads {
 
     async add(id, { tenant, name, mediaType, bytes }) {
       const now = clock();
-      const record: UploadRecord = {
-        tenant,
-        name,
-        length: bytes,
+      const asked = { tenant, name, length: bytes, metadata: null, concat: null };
+      const expiresAt = now + ttlSeconds * 1000;
+      const record = {
+        ...newUpload({ ...asked, expiresAt }, now),
         offset: bytes,
         mediaType,
-        metadata: null,
-        concat: null,
-        segments: [],
-        writer: null,
-        createdAt: now,
-        expiresAt: now + ttlSeconds * 1000,
         completedAt: now,
       };
       if (await records.put(UPLOADS, id, record, placeOf(record, now), 0))
-        return { id, tenant, name, mediaType, bytes, createdAt: now, expiresAt: record.expiresAt };
+        return { id, tenant, name, mediaType, bytes, createdAt: now, expiresAt };
       const stored = await look(id, tenant);
       const known = stored && usable(stored);
       if (known === undefined) throw new Error('an upload of this id is there already');

@@ -21,7 +21,7 @@ export interface Attempt {
   readonly responseHead: string;
 }
 
-export interface Delivery {
+export interface NewDelivery {
   readonly id: string;
   readonly tenant: string;
   /** Null for a test. */
@@ -31,12 +31,15 @@ export interface Delivery {
   /** Of the latest attempt, or of the next. */
   readonly url: string;
   readonly eventType: EventType;
-  /** `webhook-id`: the same for all attempts, so that a receiver knows what it has already. */
-  readonly messageId: string;
   /** The very text that is sent. */
   readonly body: string;
   /** W3C `traceparent` of the request that made the job. */
   readonly trace: string | null;
+}
+
+export interface Delivery extends NewDelivery {
+  /** `webhook-id`: the same for all attempts, so that a receiver knows what it has already. */
+  readonly messageId: string;
   readonly createdAt: number;
   /** When it was first due, or asked for anew. */
   readonly since: number;
@@ -63,17 +66,6 @@ const KEPT_MS = 30 * DAY;
 const MOST_TRIES_OF_TEST = 2;
 /** Longer than an attempt may take, so that only who died, or stood still, loses one. */
 export const LEASE_MS = 30_000;
-
-export interface NewDelivery {
-  readonly id: string;
-  readonly tenant: string;
-  readonly jobId: string | null;
-  readonly endpointId: string | null;
-  readonly url: string;
-  readonly eventType: EventType;
-  readonly body: string;
-  readonly trace: string | null;
-}
 
 export function newDelivery(told: NewDelivery, now: number): Delivery {
   return {

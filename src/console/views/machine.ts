@@ -5,37 +5,15 @@ import type { TemplateResult } from 'lit-html';
 import { ApiProblem, messageOf } from '../api.ts';
 import type { App, View } from '../app.ts';
 import type { Line } from '../elements/time-plot.ts';
+import type { MachineSample, MachineView } from '../../metrics/machine.ts';
 import { bytes } from '../words.ts';
-
-interface Sample {
-  readonly at: string;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number | null;
-  readonly p95Ms: number | null;
-  readonly imagesPerSecond: number;
-  readonly bytesInPerSecond: number;
-  readonly bytesOutPerSecond: number;
-  readonly queued: Readonly<Record<string, number>>;
-  readonly running: Readonly<Record<string, number>>;
-  readonly threadsBusy: number;
-  readonly threads: number;
-  readonly ffmpegRunning: number;
-  readonly ffmpegSlots: number;
-  readonly rssBytes: number;
-  readonly cpu: number;
-}
-interface Machine {
-  readonly processes: number;
-  readonly cores: number;
-  readonly samples: readonly Sample[];
-}
 
 const EVERY_MS = 5000;
 
 interface Chart {
   readonly title: string;
   readonly lines: readonly Line[];
-  readonly values: (sample: Sample) => readonly (number | null)[];
+  readonly values: (sample: MachineSample) => readonly (number | null)[];
   readonly format: (value: number) => string;
 }
 
@@ -88,14 +66,14 @@ const CHARTS: readonly Chart[] = [
 ];
 
 export function machineView(app: App): View {
-  let machine: Machine | undefined;
+  let machine: MachineView | undefined;
   let fault: string | undefined;
   let isClosed = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   async function load(): Promise<void> {
     try {
-      machine = await app.api.get<Machine>('/v1/machine');
+      machine = await app.api.get<MachineView>('/v1/machine');
       fault = undefined;
     } catch (error) {
       fault = explain(error);
@@ -126,7 +104,7 @@ function explain(error: unknown): string {
   return messageOf(error);
 }
 
-function figures({ samples, cores }: Machine): TemplateResult | typeof nothing {
+function figures({ samples, cores }: MachineView): TemplateResult | typeof nothing {
   const last = samples.at(-1);
   if (last === undefined) return html`<p class="hint">The first figures come within seconds.</p>`;
   const all: readonly (readonly [string, string, string])[] = [
@@ -138,7 +116,7 @@ function figures({ samples, cores }: Machine): TemplateResult | typeof nothing {
   return html`<dl class="figures">${all.map(([name, value, about]) => html`<div><dt>${name}</dt><dd><b>${value}</b> <span class="hint">${about}</span></dd></div>`)}</dl>`;
 }
 
-function draw({ title, lines, values, format }: Chart, samples: readonly Sample[]): TemplateResult {
+function draw({ title, lines, values, format }: Chart, samples: readonly MachineSample[]): TemplateResult {
   const rows = samples.map(values);
   const data = [
     samples.map(({ at }) => Date.parse(at) / 1000),
