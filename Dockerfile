@@ -23,8 +23,9 @@ COPY --from=packages /app/node_modules node_modules/
 COPY package.json package-lock.json ./
 COPY src src/
 COPY workers workers/
-COPY scripts/backup.ts scripts/doctor.ts scripts/keys.ts scripts/mediamill scripts/setup scripts/warm.ts scripts/
+COPY scripts/backup.ts scripts/doctor.ts scripts/keys.ts scripts/mediamill scripts/move.ts scripts/purge.ts scripts/setup scripts/warm.ts scripts/
 COPY scripts/doctor scripts/doctor/
+COPY scripts/move scripts/move/
 RUN install --directory --owner=node --group=node /data /app/.cache
 # The stop ends before docker's own ten seconds do, so that jobs are handed back and not cut off.
 ENV NODE_ENV=production \
@@ -43,7 +44,8 @@ VOLUME /data
 # 9464 is for Prometheus only: it has no keys.
 EXPOSE 3000 9464
 STOPSIGNAL SIGTERM
+# Of the admin port where there is one: a machine that only works (ROLES=work) has no other.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
-    CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+    CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.ADMIN_PORT || process.env.PORT) + '/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["tini", "--"]
 CMD ["node", "src/main.ts"]

@@ -2,6 +2,8 @@
 
 import type { Scenario } from './scenario.ts';
 import { chunked } from './scenarios/chunked.ts';
+import { fleetModel } from './scenarios/fleet-model.ts';
+import { fleetFilm } from './scenarios/fleet-film.ts';
 import { image } from './scenarios/image.ts';
 import { imageCache } from './scenarios/image-cache.ts';
 import { imageSet } from './scenarios/image-set.ts';
@@ -22,14 +24,23 @@ const GROUPS: Readonly<Record<string, readonly Scenario[]>> = {
   memory: [memory],
 };
 
-/** What each name on the command line means. `start` downloads packages, so `all` leaves it out. */
+/** What each name on the command line means. `start` downloads packages and `fleet-model` wants a Redis, so `all` leaves them out. */
 export const NAMES: Readonly<Record<string, readonly Scenario[]>> = {
   ...GROUPS,
   all: Object.values(GROUPS).flat(),
   ...Object.fromEntries(
-    [imageSet, imageCache, transcode, ladder, renditions, chunked, remux, isolation, start].map((each) => [
-      each.name,
-      [each],
-    ]),
+    [
+      imageSet,
+      imageCache,
+      transcode,
+      ladder,
+      renditions,
+      chunked,
+      remux,
+      isolation,
+      start,
+      fleetFilm,
+      fleetModel,
+    ].map((each) => [each.name, [each]]),
   ),
 };

@@ -1,13 +1,13 @@
 // `npm run load -- NAME`: runs load scenarios against a server of their own and writes the report.
 
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { CheckFailed } from './check.ts';
 import { parseOptions, USAGE, UsageError } from './options.ts';
 import type { LoadOptions } from './options.ts';
 import { createProgress } from './progress.ts';
+import { writeDocuments } from './report/documents.ts';
 import { drawPage } from './report/page.ts';
-import { withResults } from './report/readme.ts';
 import { runScenarios } from './run.ts';
 import { ROOT } from './server-process.ts';
 
@@ -20,10 +20,7 @@ async function main(options: LoadOptions, signal: AbortSignal): Promise<void> {
     const stem = join(options.out, `${report.date.slice(0, 19).replaceAll(':', '-')}-${options.name}`);
     await writeFile(`${stem}.json`, `${JSON.stringify(report, null, 1)}\n`);
     await writeFile(`${stem}.html`, drawPage(report));
-    if (options.writeReadme) {
-      const readme = join(ROOT, 'load-tests/README.md');
-      await writeFile(readme, withResults(await readFile(readme, 'utf8'), report));
-    }
+    if (options.writeReadme) await writeDocuments(report, options.name === 'all', ROOT);
     progress.say(`Report: ${relative('.', stem)}.html and .json`);
   } finally {
     progress.close();

@@ -27,14 +27,15 @@ export class UsageError extends Error {
 export const USAGE = `npm run load -- NAME [options]
 
 NAME     ${Object.keys(NAMES).join(' | ')}
-         video is transcode, ladder and remux; mixed is isolation; all is everything but start, which downloads packages
+         video is transcode, ladder and remux; mixed is isolation; all is everything but start, which downloads
+         packages, and fleet-model, which starts a redis-server
 Options  --rounds N        rounds of each scenario; a figure is the median of its rounds
          --seconds N       length of one timed phase
          --jobs N          jobs stored for status (1,000,000)
          --set NAME=VALUE  a setting of the server, such as PROCESSES=1; may be given again
          --quick           as little as can be: shows that it works, the figures mean nothing
          --out DIR         where the reports go (load-tests/reports)
-         --write-readme    with all: put the figures into load-tests/README.md`;
+         --write-readme    with all: put the figures into load-tests/README.md; with fleet-model: into docs/scaling.md`;
 
 /** Undefined if help was asked for. Throws UsageError. */
 export function parseOptions(args: readonly string[]): LoadOptions | undefined {
@@ -46,9 +47,9 @@ export function parseOptions(args: readonly string[]): LoadOptions | undefined {
     throw new UsageError(`Name one of ${Object.keys(NAMES).join(', ')}; there was ${came}.`);
   }
   const { rounds, seconds, jobs, quick, out, set = [], 'write-readme': writeReadme } = values;
-  if (writeReadme && (name !== 'all' || quick || set.length > 0)) {
+  if (writeReadme && ((name !== 'all' && name !== 'fleet-model') || quick || set.length > 0)) {
     throw new UsageError(
-      '--write-readme wants every figure, measured as the server is: use it with all, without --quick and --set.',
+      '--write-readme wants every figure, measured as the server is: use it with all or fleet-model, without --quick and --set.',
     );
   }
   return {

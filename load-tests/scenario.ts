@@ -38,6 +38,16 @@ export interface Findings {
   readonly charts: readonly Chart[];
   /** What a reader should know of how it was measured. */
   readonly notes: readonly string[];
+  /** What `--write-readme` writes beside the README's table. */
+  readonly documents?: readonly Document[];
+}
+
+export interface Document {
+  /** Below the repository. */
+  readonly path: string;
+  /** Of the part between markers that it replaces; without it the whole file is. */
+  readonly name?: string;
+  readonly text: string;
 }
 
 export interface Target {

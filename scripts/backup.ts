@@ -3,7 +3,8 @@
 import { access, copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
-import { readConfig } from '../src/config.ts';
+import { ConfigError, readConfig } from '../src/config.ts';
+import { enterPlace } from '../src/move/enter.ts';
 
 /** What they name is in the store, so they come first: a file too much is swept away later, a file too little is a loss. */
 const DATABASES = ['mediamill.sqlite', 'records.sqlite'];
@@ -15,7 +16,24 @@ if (target === undefined || target.startsWith('-')) {
   (isHelp ? process.stdout : process.stderr).write(usage);
   process.exit(isHelp ? 0 : 2);
 }
-const { DATA_DIR } = readConfig(process.env);
+const config = readConfig(process.env);
+const { DATA_DIR, QUEUE, STORE } = config;
+if (QUEUE === 'bullmq' || STORE === 's3') {
+  const parts = [
+    ...(QUEUE === 'bullmq'
+      ? ['Redis: its append-only file or a snapshot (BGSAVE), as https://redis.io/docs/latest/operate/ says']
+      : [`the databases: ${DATABASES.map((name) => join(DATA_DIR, name)).join(', ')}, with sqlite3 .backup`]),
+    ...(STORE === 's3'
+      ? ['the bucket: by its versioning or replication, or a copy (`aws s3 sync`, `mc mirror`)']
+      : [`the files: ${join(DATA_DIR, 'store', 'blobs')}`]),
+  ];
+  process.stderr.write(
+    `What must not be lost does not lie in this machine's folder alone, so nothing was backed up. Back up, in this order:\n` +
+      parts.map((part) => `  - ${part}\n`).join('') +
+      'A file too much is swept away later; a file too little is a loss.\n',
+  );
+  process.exit(1);
+}
 const folder = resolve(target);
 for (const name of DATABASES) {
   // Before anything is made: a folder without them would pass for a backup until the day it is needed.
@@ -25,6 +43,8 @@ for (const name of DATABASES) {
   );
   process.exit(1);
 }
+// What was moved elsewhere is not what must not be lost any more; and half of a move is no backup.
+using _ = await enterPlace(config).catch(refuse);
 // Fails where it exists: two backups must not be mixed.
 await mkdir(folder, { mode: 0o700 });
 for (const name of DATABASES) {
@@ -35,6 +55,12 @@ for (const name of DATABASES) {
 }
 await copyFolder(join(DATA_DIR, 'store', 'blobs'), join(folder, 'store', 'blobs'));
 process.stdout.write(`${folder}\n`);
+
+function refuse(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\nNothing was backed up.\n`);
+  process.exit(2);
+}
 
 async function isThere(path: string): Promise<boolean> {
   return access(path).then(

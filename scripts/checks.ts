@@ -31,6 +31,9 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
+/** Which tests run again over Redis and S3: test/support/matrix.ts. */
+const FLEET = process.env['TEST_FLEET'] ?? 'main';
+
 const root = resolve(import.meta.dirname, '..');
 // This very Node before any other: the tools' own `#!/usr/bin/env node` must not find an older one.
 const path = [join(root, 'node_modules/.bin'), dirname(process.execPath), process.env['PATH']].join(
@@ -59,7 +62,7 @@ function run(
   const chunks: Buffer[] = [];
   const child = spawn(program, args, {
     cwd: root,
-    env: { ...process.env, PATH: path },
+    env: { ...process.env, PATH: path, TEST_FLEET: FLEET },
     stdio: show === 'as it comes' ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
   });
   stop = (signal) => child.kill(signal);
@@ -91,7 +94,7 @@ async function tests(only: readonly string[]): Promise<Tally> {
   try {
     const report = join(folder, 'report.json');
     const started = performance.now();
-    console.log(`\ntests: vitest run${only.map((arg) => ` ${arg}`).join('')}`);
+    console.log(`\ntests: TEST_FLEET=${FLEET} vitest run${only.map((arg) => ` ${arg}`).join('')}`);
     const { ok, output } = await run(
       ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only],
       'as it comes',

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ffmpeg, guards } from './doctor/ffmpeg.ts';
+import { fleet } from './doctor/fleet.ts';
 import { line, warning } from './doctor/finding.ts';
 import type { Finding } from './doctor/finding.ts';
 import { node, packages, sharp } from './doctor/packages.ts';
@@ -27,7 +28,13 @@ const looks: readonly Promise<Finding | Finding[]>[] = [
   sharp(),
   ffmpeg(paths),
   guards(process.platform),
-  ...(config === undefined ? [] : [dataFolder(config.DATA_DIR), port(config.HOST, config.PORT)]),
+  ...(config === undefined
+    ? []
+    : [
+        dataFolder(config.DATA_DIR),
+        ...(config.ROLES.includes('web') ? [port(config.HOST, config.PORT)] : []),
+        fleet(config),
+      ]),
 ];
 const findings = [node(process.version, engines.node), ...(await Promise.all(looks)).flat(), ...told];
 if (config === undefined) {

@@ -12,6 +12,8 @@ import { createTenants, usualLimits } from '../src/access/tenants.ts';
 import { ConfigError, readConfig } from '../src/config.ts';
 import type { Config } from '../src/config.ts';
 import { DEFAULT_TENANT } from '../src/jobs/job.ts';
+import { enterPlace } from '../src/move/enter.ts';
+import { Problem } from '../src/problems.ts';
 import { openMeters, openRecords } from '../src/registers/open.ts';
 
 const USAGE = `npm run keys -- COMMAND
@@ -24,7 +26,7 @@ const USAGE = `npm run keys -- COMMAND
                           sets and prints what the tenant may use: a number, none (no limit), or default (the setting)
   usage TENANT [--json]   what it used today (UTC), and its limits
 
-It works while the server runs, and finds its records by DATA_DIR.
+It works while the server runs, and finds its records as the server does: by DATA_DIR, or by QUEUE and REDIS_URL.
 `;
 
 const DAY_MS = 86_400_000;
@@ -67,6 +69,10 @@ try {
   const { values, positionals } = parseArgs({ args: rest, allowPositionals: true, options: command.options });
   await command.run(readConfig(process.env), values, positionals);
 } catch (error) {
+  if (error instanceof Problem) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
   const isMistake = error instanceof ConfigError || error instanceof TypeError;
   if (!isMistake) throw error;
   process.stderr.write(`${error.message}\n\n${USAGE}`);
@@ -94,6 +100,7 @@ async function create(config: Config, options: Options, names: readonly string[]
     );
     process.stdout.write(`${shown}\n`);
     if (isFirst) process.stderr.write('It is the first: from now on the server asks everyone for a key.\n');
+    if (config.QUEUE === 'bullmq') return;
     process.stderr.write(
       isNew
         ? `WARNING: DATA_DIR was not there and was made: ${dataDir}. A server with another DATA_DIR does not know this key.\n`
@@ -151,6 +158,7 @@ async function limits(config: Config, options: Options, names: readonly string[]
       return value === undefined ? [] : [[field, limitIn(option, String(value))]];
     }),
   );
+  using _ = await enterPlace(config);
   await using records = await closing(openRecords(config));
   const tenants = createTenants({ records: records.opened, defaults: usualLimits(config) });
   if (Object.keys(change).length > 0) await tenants.override(tenant, change);
@@ -162,6 +170,7 @@ async function limits(config: Config, options: Options, names: readonly string[]
 
 async function usage(config: Config, options: Options, names: readonly string[]): Promise<void> {
   const tenant = tenantNamed(names);
+  using _ = await enterPlace(config);
   await using records = await closing(openRecords(config));
   await using meters = await closing(openMeters(config));
   const [bytes, minutes] = await Promise.all(
@@ -229,6 +238,7 @@ function date(time: number): string {
 }
 
 async function withKeys(config: Config, work: (keys: Keys) => Promise<void>): Promise<void> {
+  using _ = await enterPlace(config);
   await using records = await closing(openRecords(config));
   await work(createKeys({ records: records.opened }));
 }

@@ -6,6 +6,7 @@ import { validatorCompiler } from 'fastify-type-provider-zod';
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { createAccess } from './access/access.ts';
+import { lenientMeters, recallingRecords } from './access/away.ts';
 import type { Config } from './config.ts';
 import type { BlobStore, JobQueue, Meters, Records } from './contracts.ts';
 import type { ImageEngine, SourceReader, VideoEngine } from './engine-contracts.ts';
@@ -20,6 +21,7 @@ import { checkRemote } from './lib/safe-fetch.ts';
 import { withoutSignature } from './lib/signed-url.ts';
 import { parseTraceParent } from './lib/trace-context.ts';
 import type { MachineView } from './metrics/machine.ts';
+import type { Readiness } from './metrics/readiness.ts';
 import type { Traffic } from './metrics/traffic.ts';
 import type { Logger } from './logger.ts';
 import { auth } from './plugins/auth.ts';
@@ -70,6 +72,9 @@ export interface AppDeps {
   readonly version: string;
   readonly traffic: Traffic;
   readonly machine: () => Promise<MachineView>;
+  readonly readiness: Readiness;
+  /** Whether Redis answered when it was asked last; undefined where there is none. */
+  readonly isReachable?: (() => boolean) | undefined;
   readonly webhooks: Webhooks;
   readonly aftermath: Aftermath;
   /** Aborted when the process begins to leave: readiness turns, long polls end. */
@@ -136,14 +141,16 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   }
 
   await app.register(problemHandler);
+  const { isReachable } = deps;
   const access = createAccess({
-    records: deps.records,
+    records: isReachable ? recallingRecords(deps.records, { isReachable }) : deps.records,
     config,
     onError: (error) => deps.log.warn({ err: error }, 'the last use of a key could not be noted'),
   });
   await app.register(cors, { allowOrigin: config.ALLOW_ORIGIN });
   await app.register(auth, access);
-  await app.register(limits, { meters: deps.meters, queue });
+  const meters = isReachable ? lenientMeters(deps.meters, { isReachable }) : deps.meters;
+  await app.register(limits, { meters, queue, now: deps.records.now });
   await app.register(idempotency, {
     calls: idempotentCalls({
       records: deps.records,
@@ -252,7 +259,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(sessionRoutes, access);
   await app.register(machineRoutes, { machine: deps.machine });
   await app.register(referenceRoutes);
-  await app.register(healthRoutes, { queue, store, videos, leaving });
+  await app.register(healthRoutes, { readiness: deps.readiness });
   return app;
 }
 

@@ -5,11 +5,37 @@ import { resolve } from 'node:path';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { fieldErrors } from './lib/field-errors.ts';
-import { MiB, settings } from './settings.ts';
+import { ALL_LANES } from './fleet-settings.ts';
+import { MiB } from './lib/setting-kinds.ts';
+import { settings } from './settings.ts';
 
 export { settings } from './settings.ts';
 
-const schema = z.object(settings);
+const schema = z.object(settings).superRefine((value, context) => {
+  const missing = (path: string, message: string): void => {
+    context.addIssue({ code: 'custom', path: [path], message });
+  };
+  if (value.QUEUE === 'bullmq' && value.REDIS_URL === undefined) {
+    missing('REDIS_URL', 'is needed for QUEUE=bullmq: `redis://host:6379`');
+  }
+  if (value.STORE === 's3' && value.S3_BUCKET === undefined) missing('S3_BUCKET', 'is needed for STORE=s3');
+  if ((value.S3_ACCESS_KEY === undefined) !== (value.S3_SECRET_KEY === undefined)) {
+    missing('S3_SECRET_KEY', 'must be set together with S3_ACCESS_KEY, or neither');
+  }
+  const doesAll = value.ROLES.length > 1 && value.LANES.length === ALL_LANES;
+  if (value.QUEUE === 'bullmq' && value.STORE === 'disk' && !doesAll) {
+    missing(
+      'STORE',
+      'must be `s3` where ROLES or LANES are not all: no other machine sees files in DATA_DIR',
+    );
+  }
+  if (value.QUEUE === 'sqlite' && value.ROLES.length < 2) {
+    missing('ROLES', 'must be `web,work` with QUEUE=sqlite: no other machine sees its jobs');
+  }
+  if (value.QUEUE === 'sqlite' && value.LANES.length < ALL_LANES) {
+    missing('LANES', 'must be all with QUEUE=sqlite: no other machine sees its jobs');
+  }
+});
 
 type Settings = z.output<typeof schema>;
 
@@ -20,10 +46,13 @@ type Auto =
   | 'VIDEO_SLOTS'
   | 'FILM_SLOTS'
   | 'FETCH_SLOTS'
+  | 'CHUNK_SLOTS'
   | 'VIDEO_STREAMS';
 
 /** The settings with everything that was `auto` decided. */
-export interface Config extends Omit<Settings, Auto>, Readonly<Record<Auto, number>> {}
+export interface Config extends Omit<Settings, Auto | 'S3_PATH_STYLE'>, Readonly<Record<Auto, number>> {
+  readonly S3_PATH_STYLE: boolean;
+}
 
 /** What the machine gives: cores and memory as the cgroup allows them. */
 export interface Machine {
@@ -37,7 +66,13 @@ export class ConfigError extends Error {
 }
 
 /** Settings that must not be seen in a message or a log. */
-const SECRETS: ReadonlySet<string> = new Set(['URL_KEYS', 'WEBHOOK_SECRETS']);
+const SECRETS: ReadonlySet<string> = new Set([
+  'URL_KEYS',
+  'WEBHOOK_SECRETS',
+  'REDIS_URL',
+  'S3_ACCESS_KEY',
+  'S3_SECRET_KEY',
+]);
 
 /** Reads the settings from an environment. Throws ConfigError naming every setting that is wrong, and what it may be. */
 export function readConfig(
@@ -73,8 +108,19 @@ export function readConfig(
     VIDEO_SLOTS: videoSlots,
     FILM_SLOTS: value.FILM_SLOTS ?? Math.max(1, Math.floor(videoSlots / 2)),
     FETCH_SLOTS: value.FETCH_SLOTS ?? 4 * processes,
+    CHUNK_SLOTS: value.CHUNK_SLOTS ?? machine.cores,
+    S3_PATH_STYLE: value.S3_PATH_STYLE ?? value.S3_ENDPOINT !== undefined,
     VIDEO_STREAMS: value.VIDEO_STREAMS ?? Math.max(1, Math.floor(videoSlots / processes)),
   };
+}
+
+/** What works on one machine, and would not on several: settings that are right only where a person has seen to the rest. */
+export function adviceOn({ QUEUE, STORE }: Pick<Config, 'QUEUE' | 'STORE'>): readonly string[] {
+  return QUEUE === 'bullmq' && STORE === 'disk'
+    ? [
+        'QUEUE=bullmq with STORE=disk: another machine finds no file of this one, unless DATA_DIR/store is one folder for all. Set STORE=s3 for more than one machine',
+      ]
+    : [];
 }
 
 /** libuv's pool is one per process and sharp works in it: its threads, and 4 for files and DNS. Must be set before the process starts. */

@@ -1,9 +1,17 @@
 // The seams: what the domain asks of queues and stores (of engines: engine-contracts.ts). Adapters implement them, `server.ts` chooses.
 
-import type { Readable } from 'node:stream';
 import type { Job, JobStatus, Lane, NewJob, OutputResult, ProgressUpdate } from './jobs/job.ts';
 
-export type { Meters, RecordKind, RecordPlace, Records, Stored, Taken } from './register-contracts.ts';
+export type {
+  KeptRecord,
+  Meters,
+  RecordKind,
+  RecordPlace,
+  Records,
+  Stored,
+  Taken,
+} from './register-contracts.ts';
+export type { Blob, BlobStore, ByteRange, LocalFile, SegmentStore, StoredPiece } from './store-contracts.ts';
 
 /** One page of a listing, newest first. */
 export interface Page<T> {
@@ -94,6 +102,61 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /** Told to everyone who watches. May be called as often as one likes: the queue throttles it. */
   readonly progress: (update: ProgressUpdate) => void;
+  /**
+   * Has parts of the job's work done wherever there is a place for one, on any machine; only queues that several machines
+   * share have it. Resolves when all are done; rejects with the Problem of the first that failed for good, with NoHelp
+   * where nobody takes such parts, or with the signal's reason, when no part is worked on any more as far as can be told.
+   * Without parts it only forgets what an earlier attempt has left. Parts of a job with the same name are the same work: a later attempt joins those that an earlier one has begun.
+   * Whoever asks looks whether all is there afterwards: a part that was lost with its machine's disk counts as done.
+   */
+  readonly share?: (
+    parts: readonly WorkPart[],
+    options: {
+      /** Only handlers of this kind get them. */
+      readonly kind: string;
+      /** Ends it besides the job's own signal. */
+      readonly signal?: AbortSignal;
+      /** How far one is, 0–1, and in media seconds per wall second. */
+      readonly told: (name: string, progress: number, speed: number | null) => void;
+    },
+  ) => Promise<void>;
+}
+
+/** Nobody takes parts of a kind, or can do what a part asks for: whoever wanted them does the work alone. */
+export class NoHelp extends Error {
+  override readonly name = 'NoHelp';
+}
+
+/** A piece of a job's work that any machine may do. What it makes, it puts into the store. */
+export interface WorkPart {
+  /** Unique in the job: letters, digits, `.`, `_`, `-`. */
+  readonly name: string;
+  /** What to do, as JSON. */
+  readonly task: unknown;
+}
+
+/** Does parts of jobs. Run again where a process died over one, so it must not matter if it was done before. */
+export interface PartHandler {
+  /**
+   * What parts it can do, as letters and digits: those of one kind make the same bytes of the same task. Null: none at
+   * present; it is asked again.
+   */
+  kind(): Promise<string | null>;
+  /** As of JobHandler. */
+  able?(): Promise<boolean>;
+  /**
+   * `job` as it was when its part was taken. A thrown Problem fails the part, or brings it back if its kind says
+   * `retryJob` or `jobWaits`; a thrown NoHelp gives the work back to whoever shared it.
+   */
+  run(
+    part: WorkPart & { readonly job: Job },
+    context: {
+      readonly signal: AbortSignal;
+      readonly progress: (progress: number, speed: number | null) => void;
+    },
+  ): Promise<void>;
+  /** The job has ended meanwhile: what parts made for it is not wanted any more. */
+  discard(jobId: string): Promise<void>;
 }
 
 /** What a finished job leaves behind. Publishing is the queue's commit of this value: before it, nobody sees a file of it. */
@@ -104,10 +167,12 @@ export interface JobResult {
 
 /**
  * Runs one attempt. A returned result is committed if the lease still holds, else `discard` is called.
- * A thrown Problem fails the job, or brings it back while attempts are left if its kind says `retryJob`. A thrown
- * Reroute moves it to another lane, at once.
+ * A thrown Problem fails the job, or brings it back: while attempts are left if its kind says `retryJob`, without an
+ * attempt spent and for a day if it says `jobWaits`. A thrown Reroute moves it to another lane, at once.
  */
 export interface JobHandler {
+  /** Whether it can do anything at present; no job is taken for it while it cannot. It always can if it does not say. */
+  able?(): Promise<boolean>;
   run(job: Job, context: JobContext): Promise<JobResult>;
   /** The result was not committed (cancelled at the last moment, or fenced off by a newer attempt): remove its files. */
   discard(job: Job): Promise<void>;
@@ -134,8 +199,12 @@ export interface JobQueue {
   counts(tenant?: string): Promise<Record<JobStatus, number>>;
   /** How each lane stands, of all tenants together. */
   lanes(): Promise<Record<Lane, LaneStanding>>;
-  /** Takes jobs of a lane from now on. `concurrency` bounds the running jobs of the lane on the whole machine. */
+  /** Takes jobs of a lane from now on. `concurrency` bounds the running jobs of the lane on this machine, all its processes together. */
   work(lane: Lane, handler: JobHandler, options: { readonly concurrency: number }): void;
+  /** Takes parts of jobs from now on, where the queue has them (`JobContext.share`). `concurrency` as of `work`. */
+  workParts?(handler: PartHandler, options: { readonly concurrency: number }): void;
+  /** How the parts stand that machines like this one take, all machines together; null where none are taken here. */
+  parts?(): Promise<LaneStanding | null>;
   /**
    * Events in their order, each once. Who waits for those of one tenant or job costs nothing while others have theirs.
    * Old ones are forgotten, but not the newest few thousand, nor those of the last minutes.
@@ -158,11 +227,29 @@ export interface JobQueue {
   endings(before: number, limit: number): Promise<readonly Job[]>;
   /** All that is owed for the end of this job is done, or written down elsewhere. Twice is harmless; a power cut may take it back. */
   acknowledge(id: string): Promise<void>;
+  /** All that is kept, by id, the smallest first: at most `limit` of those after the id `after`. For a move to another queue. */
+  dump(after: string | undefined, limit: number): Promise<readonly KeptJob[]>;
+  /**
+   * Takes a job over as another queue had it; one that ran waits again, its attempt not spent. False if one of that id is
+   * there, or of its key: nothing is changed. No bound on waiting jobs applies. Events are told only of those that wait,
+   * and of one that ends by it because it was to be cancelled; everything else of a job stays as it was, its revision too.
+   */
+  restore(kept: KeptJob): Promise<boolean>;
+  /** Events up to the sequence `to` count as had and forgotten; those to come have greater ones. For a move: whoever resumes with a number of the old queue is told what it has missed. */
+  skipEvents(to: number): Promise<void>;
   /** Stops taking, waits until `deadline` (milliseconds since 1970), hands the rest back without spending an attempt. Twice is harmless. */
   close(options?: { readonly deadline?: number }): Promise<void>;
 }
 
-/** How busy a lane is on the whole machine. */
+/** A job with what is kept beside it. */
+export interface KeptJob {
+  readonly job: Job;
+  readonly idempotencyKey: string | null;
+  /** It has ended, and its end was not acknowledged. */
+  readonly owed: boolean;
+}
+
+/** How busy a lane is, all machines together. */
 export interface LaneStanding {
   readonly waiting: number;
   readonly running: number;
@@ -185,91 +272,6 @@ export type Hint =
   | { readonly topic: 'upload'; readonly id: string }
   /** Something is due to be delivered. */
   | { readonly topic: 'delivery' }
+  /** Renditions of a source are void. */
+  | { readonly topic: 'purge'; readonly source: string }
   | { readonly topic: 'quarantine'; readonly fingerprint: string; readonly until: number };
-
-export interface Blob {
-  readonly key: string;
-  readonly bytes: number;
-  /** Milliseconds since 1970. */
-  readonly modifiedAt: number;
-}
-
-export interface ByteRange {
-  /** First byte, inclusive. */
-  readonly start: number;
-  /** Last byte, inclusive. */
-  readonly end: number;
-}
-
-/** A path that FFmpeg and sharp can open; `await using` gives it back. */
-export interface LocalFile extends AsyncDisposable {
-  readonly path: string;
-}
-
-/** A piece of an upload: the first bytes of a segment. */
-export interface StoredPiece {
-  readonly key: string;
-  /** So many count; behind them may lie what nobody vouches for. */
-  readonly bytes: number;
-  /** Whoever wrote it has ended for certain: nobody writes to it any more. */
-  readonly closed: boolean;
-}
-
-/** Where uploads grow that come little by little. A segment has one writer, whom others may leave behind. */
-export interface SegmentStore {
-  /**
-   * Writes `body` behind the first `at` bytes of a segment, which is made if `at` is 0; what lay behind them is dropped.
-   * `kept` is told from time to time how many bytes of the segment are durable; the writing ends if it rejects.
-   * Resolves, when nothing writes any more, with the durable bytes and with what ended it before the body's end:
-   * `storage_full`, `payload_too_large` (what fitted is kept), ENOENT if the segment is gone or has fewer bytes than `at`,
-   * whatever the body or `kept` threw.
-   */
-  append(
-    key: string,
-    body: AsyncIterable<Uint8Array>,
-    options: {
-      readonly at: number;
-      /** Of this body. */
-      readonly maxBytes: number;
-      readonly kept?: ((bytes: number) => Promise<void>) | undefined;
-    },
-  ): Promise<{ readonly bytes: number; readonly failure: unknown }>;
-  /**
-   * Makes a blob of pieces, in that order: all or nothing, durable. A single closed one may become it, and be gone. Rejects
-   * with ENOENT where one is gone or too short, with `storage_full`, and where the signal aborts.
-   */
-  join(
-    pieces: readonly StoredPiece[],
-    to: string,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<Blob>;
-}
-
-/** Keeps sources and results. Keys are ours: `sources/{id}`, `results/{id}/{attempt}/{file}`. */
-export interface BlobStore extends SegmentStore {
-  /** All or nothing, durable when it resolves. Rejects `payload_too_large`, `storage_full`, or what the body was destroyed with. */
-  put(
-    key: string,
-    body: Readable,
-    options: { readonly maxBytes: number; readonly signal?: AbortSignal },
-  ): Promise<Blob>;
-  /** Takes over a finished local file of `scratch()`: a rename where that is possible. Durable when it resolves. */
-  adopt(key: string, path: string): Promise<Blob>;
-  /** The same bytes under another key, without sending them through this process where that is possible. Rejects with ENOENT. */
-  copy(from: string, to: string): Promise<Blob>;
-  stat(key: string): Promise<Blob | undefined>;
-  /** Rejects with ENOENT if there is no such blob. */
-  read(key: string, range?: ByteRange): Promise<Readable>;
-  local(key: string): Promise<LocalFile>;
-  /** The key, or every key below it if it ends with `/`. Deleting what is not there is fine. */
-  delete(key: string): Promise<void>;
-  /** Everything below a prefix, in no order. */
-  list(prefix: string): AsyncIterable<Blob>;
-  /** A new empty folder for one attempt's work, gone when disposed. */
-  scratch(name: string): Promise<LocalFile>;
-  /** Removes the unfinished files of a dead owner; without a name, of every owner that gives no sign of life. */
-  tidy(owner?: string): Promise<void>;
-  /** Bytes that can still be stored, where that is known. */
-  free(): Promise<number | undefined>;
-  close(): Promise<void>;
-}

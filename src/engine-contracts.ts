@@ -1,10 +1,11 @@
 // The seams to the engines: what the domain asks of sharp and FFmpeg, and of whoever reads sources for them.
 
 import type { Readable } from 'node:stream';
-import type { LocalFile } from './contracts.ts';
+import type { JobContext, LocalFile } from './contracts.ts';
 import type { OutputResult } from './jobs/job.ts';
 import type { ImageOutput, VideoOutput } from './jobs/recipe.ts';
 import type { AcceptedFormats } from './operations/negotiation.ts';
+import type { ChunkTask } from './operations/video/chunk-task.ts';
 import type { FactName, ImageFacts } from './operations/image-facts.ts';
 
 export interface RenderedImage {
@@ -144,6 +145,8 @@ export interface VideoEngine {
     /** Told when what was published of unfinished outputs is void: they are made anew. */
     readonly onRestart?: () => void;
     readonly chunks?: ChunkShelf;
+    /** Has chunks made on other machines, by their `encodeChunk`, and puts them on the same shelf. */
+    readonly share?: JobContext['share'] | undefined;
     readonly onProgress: (update: {
       progress: number;
       speed: number | null;
@@ -165,6 +168,27 @@ export interface VideoEngine {
     readonly scratch: string;
     readonly signal: AbortSignal;
   }): Promise<VideoStreaming>;
+  /**
+   * Makes one chunk of another machine's `produce` with the same source, outputs, assets and shelf; nothing if it is there
+   * already. Rejects NoHelp where this machine would make another one, else with a Problem: `encode_failed` where the
+   * chunk does not fit its place.
+   */
+  encodeChunk(request: {
+    readonly source: MediaFile;
+    /** All outputs of the job. */
+    readonly outputs: Readonly<Record<string, VideoOutput>>;
+    /** The files that the outputs of the task name. */
+    readonly assets?: ReadonlyMap<string, MediaFile>;
+    /** An empty folder for the files. */
+    readonly scratch: string;
+    readonly task: ChunkTask;
+    readonly chunks: ChunkShelf;
+    readonly signal: AbortSignal;
+    /** Of the chunk: 0–1, and media seconds per wall second. */
+    readonly onProgress: (progress: number, speed: number | null) => void;
+  }): Promise<void>;
+  /** The same on all machines whose `encodeChunk` makes the same bytes; null where none can be made. */
+  chunkKind(): Promise<string | null>;
   /** What this FFmpeg is and has; asked once. */
   capabilities(): Promise<VideoCapabilities>;
   close(): Promise<void>;

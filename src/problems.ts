@@ -10,6 +10,8 @@ export interface ProblemKind {
   readonly retryAfter?: number;
   /** A job that failed so is tried again, while attempts are left. */
   readonly retryJob?: boolean;
+  /** Not the job's fault, and it passes: the job waits again without an attempt spent, for a day; after that it has failed. */
+  readonly jobWaits?: boolean;
 }
 
 export const PROBLEMS = {
@@ -95,7 +97,14 @@ export const PROBLEMS = {
   },
   overloaded: { status: 503, title: 'The server is busy', retryAfter: 1 },
   shutting_down: { status: 503, title: 'The server is stopping', retryAfter: 2 },
-  storage_full: { status: 507, title: 'The server has no room left', retryAfter: 60 },
+  backend_unavailable: {
+    status: 503,
+    title: 'What the server keeps its state in cannot be reached',
+    retryAfter: 5,
+    retryJob: true,
+    jobWaits: true,
+  },
+  storage_full: { status: 507, title: 'The server has no room left', retryAfter: 60, jobWaits: true },
 } as const satisfies Record<string, ProblemKind>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -31,6 +31,11 @@ export interface RecordPlace {
  * is decided by compare-and-set: read, decide, `put` with the version that was read.
  */
 export interface Records {
+  /**
+   * Milliseconds since 1970, as all count them who share these records, whatever their machines' clocks say: what one
+   * writes down as a time, another compares with this.
+   */
+  readonly now: () => number;
   get<T>(kind: RecordKind<T>, id: string): Promise<Stored<T> | undefined>;
   /**
    * Writes if the stored version is still `version`, as `version + 1`; with 0 if there is none, as a version that this id
@@ -52,7 +57,22 @@ export interface Records {
   due<T>(kind: RecordKind<T>, now: number, limit: number): Promise<readonly Stored<T>[]>;
   /** Removes those that have expired: at most `limit`. Their number. */
   prune(now: number, limit: number): Promise<number>;
+  /** All that is kept, by kind and id: at most `limit` of those after `after`. For a move to another place. */
+  dump(
+    after: { readonly kind: string; readonly id: string } | undefined,
+    limit: number,
+  ): Promise<readonly KeptRecord[]>;
+  /**
+   * Takes a record over as another place had it, with its version, or with a higher one where this id may have had that
+   * already. False if one of that kind and id is there: nothing is changed.
+   */
+  restore(kept: KeptRecord): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** A record with all that is kept of it. */
+export interface KeptRecord extends Stored<unknown>, Required<RecordPlace> {
+  readonly kind: string;
 }
 
 /** What a token bucket says. */
@@ -81,8 +101,16 @@ export interface Meters {
   enter(gate: string, most: number, holder: string, leaseMs: number): Promise<boolean>;
   renew(gate: string, holder: string, leaseMs: number): Promise<void>;
   leave(gate: string, holder: string): Promise<void>;
-  /** Adds to an account of a period; the account is forgotten after `until` (milliseconds since 1970). Resolves with the sum. */
-  spend(account: string, amount: number, until: number): Promise<number>;
+  /**
+   * Adds to an account of a period; the account is forgotten after `until` (milliseconds since 1970). Resolves with the sum.
+   * With `once`: only if nothing was spent under that name before, on whatever account; so it can be tried again.
+   */
+  spend(
+    account: string,
+    amount: number,
+    until: number,
+    once?: { readonly name: string; readonly until: number },
+  ): Promise<number>;
   /** What was spent, without what is set aside. */
   spent(account: string): Promise<number>;
   /**

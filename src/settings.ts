@@ -1,28 +1,13 @@
 // The table of settings: what each environment variable may be.
 
 import { z } from 'zod';
+import { fleetSettings } from './fleet-settings.ts';
 import { parseHostNames } from './lib/host-names.ts';
 import { parseReceiverHosts } from './lib/receiver-hosts.ts';
 import { parseRemoteSources } from './lib/remote-sources.ts';
+import { auto, count, flag, list, MiB } from './lib/setting-kinds.ts';
 import { parseUrlKeys } from './lib/signed-url.ts';
 import { parseWebhookSecrets } from './lib/webhook-signature.ts';
-
-/** Bytes. */
-export const MiB = 1024 * 1024;
-const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-const auto = <T extends z.ZodType>(schema: T) =>
-  z.union([z.literal('auto').transform(() => undefined), schema]).optional();
-const flag = z.stringbool();
-/** Text that `read` takes apart; its Error's message is the mistake. */
-const list = <T>(read: (text: string) => T) =>
-  z.string().transform((text, context): T => {
-    try {
-      return read(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-      return z.NEVER;
-    }
-  });
 
 /** Each setting is an environment variable. `describe` is its line in the reference. */
 export const settings = {
@@ -40,6 +25,7 @@ export const settings = {
       'Serve beyond loopback though no key was ever made: anyone who reaches the port may use the server',
     ),
   DATA_DIR: z.string().min(1).default('data').describe('Folder of the database, sources and results'),
+  ...fleetSettings,
   PRESETS_FILE: z
     .string()
     .min(1)
@@ -89,6 +75,9 @@ export const settings = {
     ),
   FETCH_SLOTS: auto(count(1, 1024)).describe(
     'Sources that are fetched by URL for jobs, at once on this machine; auto: 4 × PROCESSES',
+  ),
+  CHUNK_SLOTS: auto(count(1, 256)).describe(
+    'Chunks of films, of whatever machine, that are encoded at once on this one, beside its own videos (QUEUE=bullmq); auto: cores',
   ),
   VIDEO_STREAMS: auto(count(1, 256)).describe(
     'Videos that are streamed while they are encoded (delivery=stream), at once and per process; past it the answer is 503; auto: VIDEO_SLOTS ÷ PROCESSES, at least 1',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, isLoopback, readConfig, settings, threadPoolSize } from '../src/config.ts';
+import { adviceOn, ConfigError, isLoopback, readConfig, settings, threadPoolSize } from '../src/config.ts';
 
 const machine = { cores: 8, memoryBytes: 16 * 1024 ** 3 };
 
@@ -87,6 +87,18 @@ describe('readConfig', () => {
 
   it('leaves libuv threads for files beside the image threads', () => {
     expect(threadPoolSize({ IMAGE_THREADS: 3 })).toBe(7);
+  });
+
+  it('lets machines share the work only where they share the files', () => {
+    const redis = { QUEUE: 'bullmq', REDIS_URL: 'redis://localhost' };
+    const bucket = { STORE: 's3', S3_BUCKET: 'bucket' };
+    for (const part of [{ ROLES: 'web' }, { ROLES: 'work' }, { LANES: 'image,video,film,fetch' }]) {
+      expect(() => readConfig({ ...redis, ...part }, machine)).toThrow('STORE: must be `s3`');
+      expect(readConfig({ ...redis, ...bucket, ...part }, machine).STORE).toBe('s3');
+    }
+    expect(adviceOn(readConfig(redis, machine))).toEqual([expect.stringContaining('STORE=s3')]);
+    expect(adviceOn(readConfig({ ...redis, ...bucket }, machine))).toEqual([]);
+    expect(adviceOn(readConfig({}, machine))).toEqual([]);
   });
 
   it('documents every setting', () => {

@@ -1,6 +1,6 @@
 // The whole program as its users meet it: two processes, real images and films over real connections.
 
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -14,6 +14,7 @@ import { finishedJob, fromEveryProcess, getJob, jobIn, listJobs } from './suppor
 import type { JobView } from './support/jobs.ts';
 import { encodersOf, forksOf, HAS_PROC, isAlive } from './support/processes.ts';
 import { startProgram } from './support/program.ts';
+import { blobsOf } from './support/stored.ts';
 import type { Program } from './support/program.ts';
 
 const samples = resolve(process.env['MEDIA_SAMPLES'] ?? join(import.meta.dirname, '../../shared/media'));
@@ -230,10 +231,9 @@ describe('the program with two processes', () => {
     const picture = await imageFixture({ width: 64, height: 64 });
     const { id } = accepted(await post('/v1/images?width=8', picture, { prefer: 'respond-async' }));
     await finishedJob(program.address, id);
-    const results = join(program.dataDir, 'store/blobs/results');
-    expect(await readdir(results)).toContain(id);
+    expect(await blobsOf(program.dataDir, `results/${id}/`)).not.toEqual([]);
     expect((await call(program.address, `/v1/jobs/${id}`, { method: 'DELETE' })).status).toBe(204);
-    expect(await readdir(results)).not.toContain(id);
+    expect(await blobsOf(program.dataDir, `results/${id}/`)).toEqual([]);
     for (const answer of (await fromEveryProcess(program, `/v1/jobs/${id}`)).values()) {
       expect(answer.status).toBe(404);
       expect(answer.json()).toMatchObject({ code: 'job_not_found' });
@@ -256,8 +256,8 @@ describe('the program with two processes', () => {
     expect(again.status).toBe(409);
     expect(again.json()).toMatchObject({ code: 'job_finished' });
     await eventually('nothing is kept of it', async () => {
-      const kept = await readdir(join(program.dataDir, 'store/blobs/sources'));
-      return !kept.includes(id);
+      const kept = await blobsOf(program.dataDir, 'sources/');
+      return !kept.some((key) => key.includes(id));
     });
   });
 });

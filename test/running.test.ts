@@ -5,11 +5,14 @@ import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { settings } from '../src/config.ts';
+import { readConfig, settings } from '../src/config.ts';
 import { PROBLEMS } from '../src/problems.ts';
 import { imageFixture } from './support/fixtures.ts';
 import { startProgram } from './support/program.ts';
+import { startRedis } from './support/redis.ts';
+import { startS3 } from './support/s3.ts';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '..');
@@ -119,6 +122,64 @@ it('names only files, settings and problems that there are', async () => {
   const codes = [...guide.matchAll(/(?:\d{3} |as )`([a-z_]+)`/g)].map(([, code = '']) => code);
   expect(codes.length).toBeGreaterThan(3);
   expect(codes.filter((code) => !(code in PROBLEMS))).toEqual([]);
+});
+
+/** The blocks of the guide in one language. */
+const blocks = (language: string): string[] =>
+  [...guide.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(([, block = '']) => block);
+
+it('has settings of a fleet that the program takes', () => {
+  const [lines = ''] = blocks('ini');
+  const given = lines
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/=(.*)/s, 2) as [string, string]);
+  expect(given.length).toBeGreaterThan(5);
+  expect(given.filter(([name]) => !(name in settings))).toEqual([]);
+  expect(readConfig(Object.fromEntries(given))).toMatchObject({ QUEUE: 'bullmq', STORE: 's3' });
+});
+
+it('has a Redis that is fit, and whose user can do all that a fleet does, and no more', async () => {
+  const [fit = '', users = ''] = blocks('conf');
+  // The lines that need a folder are its own; as arguments they are `--name values`.
+  const args = `${fit}${users}`
+    .trim()
+    .split('\n')
+    .flatMap((line) => `--${line}`.split(' '))
+    .map((word) => (word === '""' ? '' : word));
+  await using redis = await startRedis(args);
+  await using s3 = await startS3();
+  const url = redis.url.replace('//', '//mediamill:PASSWORD@');
+  await using program = await startProgram({
+    ...s3.settings(),
+    QUEUE: 'bullmq',
+    REDIS_URL: url,
+    DATA_DIR: dataDir,
+  });
+  const accepted = await fetch(`${program.address}/v1/images?width=50&format=png`, {
+    method: 'POST',
+    body: await imageFixture({ width: 200, height: 100 }),
+    headers: { prefer: 'respond-async' },
+  });
+  const { id } = (await accepted.json()) as { id: string };
+  const job = await fetch(`${program.address}/v1/jobs/${id}?wait=20`);
+  expect(await job.json()).toMatchObject({ status: 'succeeded' });
+  // Nothing that speaks against this Redis.
+  expect(JSON.stringify(program.log)).not.toMatch(/evict|forgets|NOPERM/);
+  const stranger = new Redis(url, { retryStrategy: () => null });
+  try {
+    await expect(stranger.get('{another}:x')).rejects.toThrow(/NOPERM/);
+    await expect(stranger.flushall()).rejects.toThrow(/NOPERM/);
+  } finally {
+    stranger.disconnect();
+  }
+}, 60_000);
+
+it('has a lifecycle rule in the form of S3', () => {
+  const [rule = ''] = blocks('json');
+  expect(JSON.parse(rule)).toMatchObject({
+    Rules: [{ Status: 'Enabled', AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 } }],
+  });
 });
 
 const hasSystemd = await access('/usr/bin/systemd-analyze').then(

@@ -10,10 +10,19 @@ export const END = '<!-- end of results -->';
 
 /** The text with everything between the markers replaced. Throws Error where they are not both there, in order. */
 export function withResults(readme: string, report: Report): string {
-  const begin = readme.indexOf(BEGIN);
-  const end = readme.indexOf(END, begin);
-  if (begin === -1 || end === -1) throw new Error(`the README has no ${begin === -1 ? BEGIN : END}`);
-  return `${readme.slice(0, begin)}${BEGIN}\n\n${results(report)}\n\n${readme.slice(end)}`;
+  return withPart(readme, { begin: BEGIN, end: END }, results(report));
+}
+
+/** As `withResults`, with other markers. */
+export function withPart(
+  text: string,
+  { begin, end }: { readonly begin: string; readonly end: string },
+  part: string,
+): string {
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from === -1 || to === -1) throw new Error(`the README has no ${from === -1 ? begin : end}`);
+  return `${text.slice(0, from)}${begin}\n\n${part}\n\n${text.slice(to)}`;
 }
 
 function results({ date, machine, scenarios }: Report): string {

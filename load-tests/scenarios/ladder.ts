@@ -29,7 +29,7 @@ export const ladder: Scenario<LadderSettings> = {
   name: 'ladder',
   title: 'A ladder of four rungs in one job, against four FFmpeg runs one after another',
   full: { rounds: 3, seconds: 0, clipSeconds: 30, from: 1080, heights: [1080, 720, 480, 360] },
-  quick: { rounds: 1, seconds: 0, clipSeconds: 5, from: 180, heights: [180, 90] },
+  quick: { rounds: 1, seconds: 0, clipSeconds: 4, from: 180, heights: [180, 90] },
   async run({ rounds, clipSeconds, from, heights }, context) {
     const { folder, signal, env, progress } = context;
     progress.step('making the clips');

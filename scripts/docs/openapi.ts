@@ -28,6 +28,7 @@ export async function openApiDocument(): Promise<string> {
     aftermath: unused,
     traffic: createMeter().traffic,
     machine: async () => unused,
+    readiness: async () => unused,
     leaving: new AbortController().signal,
   };
   const app = await buildApp(deps);

@@ -11,7 +11,8 @@ export function problemsPage(): string {
     kind.title,
     [
       kind.retryAfter === undefined ? '' : `\`Retry-After\``,
-      kind.retryJob === true ? 'a job is tried again' : '',
+      kind.jobWaits === true ? 'a job waits and is tried again' : '',
+      kind.retryJob === true && kind.jobWaits !== true ? 'a job is tried again' : '',
     ]
       .filter(Boolean)
       .join(', '),

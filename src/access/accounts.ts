@@ -55,22 +55,27 @@ export function minutesOf({ status, source, progress, ready = {}, results }: Wor
 
 type Worked = Pick<Job, 'status' | 'source' | 'progress' | 'ready' | 'results'>;
 
+/** A job whose end is told again later than so, in milliseconds, has been stuck for a reason other than a crash. */
+const CHARGED_KEPT_MS = 7 * DAY_MS;
+
 /**
- * Puts the minutes of a job that has ended on its tenant's account. Bytes are counted as they come. Whoever calls it sees
- * to it that it is called once a job.
+ * Puts the minutes of a job that has ended on its tenant's account: once, however often it is called and wherever it broke
+ * off. Bytes are counted as they come.
  */
 export function createCharge({
   meters,
-  now = Date.now,
+  now,
 }: {
   readonly meters: Pick<Meters, 'spend'>;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  /** Milliseconds since 1970, the same for all machines: days change at once. */
+  readonly now: () => number;
 }): (job: Job) => Promise<void> {
   return async (job) => {
     const minutes = minutesOf(job);
     if (minutes === 0) return;
-    const account = accountOf('minutes', job.tenant, now());
-    await meters.spend(account.name, minutes, account.keptUntil);
+    const time = now();
+    const account = accountOf('minutes', job.tenant, time);
+    const once = { name: `job:${job.id}`, until: time + CHARGED_KEPT_MS };
+    await meters.spend(account.name, minutes, account.keptUntil, once);
   };
 }

@@ -3,12 +3,14 @@
 import { Transform } from 'node:stream';
 import { callbackify } from 'node:util';
 import type { Meters } from '../contracts.ts';
+import { Problem } from '../problems.ts';
 import { accountOf, bytesADay, dayIsFull } from './accounts.ts';
 import type { TenantLimits } from './caller.ts';
 
 /**
  * What passes through it is put on the tenant's account: the first chunk at once, then each MiB, the rest at the end, also
- * where it is broken off. Past the limit it is destroyed with `quota_exceeded`.
+ * where it is broken off. Past the limit it is destroyed with `quota_exceeded`. What cannot be counted at the moment is
+ * counted with what comes next; at the end it is let go.
  */
 export type MeterFetched = (tenant: string) => Transform;
 
@@ -18,21 +20,24 @@ const CHARGE_EACH_BYTES = 1024 * 1024;
 export function createMeterFetched({
   meters,
   limitsOf,
-  now = Date.now,
+  now,
 }: {
   readonly meters: Pick<Meters, 'spend'>;
   readonly limitsOf: (tenant: string) => Promise<Pick<TenantLimits, 'bytesPerDay'>>;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  /** Milliseconds since 1970, the same for all machines: days change at once. */
+  readonly now: () => number;
 }): MeterFetched {
-  async function charge(tenant: string, bytes: number): Promise<void> {
+  /** Whether they are on the account. */
+  async function charge(tenant: string, bytes: number): Promise<boolean> {
     const time = now();
     const account = accountOf('bytes', tenant, time);
     // The bytes have come, whatever may be said of them: charged first.
-    const spent = await meters.spend(account.name, bytes, account.keptUntil);
-    const { bytesPerDay } = await limitsOf(tenant);
-    if (bytesPerDay !== null && spent > bytesPerDay)
-      throw dayIsFull(account, bytesADay(tenant, bytesPerDay), time);
+    const spent = await unlessAway(meters.spend(account.name, bytes, account.keptUntil));
+    if (spent === undefined) return false;
+    const limits = await unlessAway(limitsOf(tenant));
+    const most = limits?.bytesPerDay ?? null;
+    if (most !== null && spent > most) throw dayIsFull(account, bytesADay(tenant, most), time);
+    return true;
   }
 
   return (tenant) => {
@@ -45,7 +50,9 @@ export function createMeterFetched({
       unpaid = 0;
       begun = true;
       const before = charging.catch(() => undefined);
-      charging = bytes === 0 ? before : before.then(() => charge(tenant, bytes));
+      charging = before.then(async () => {
+        if (bytes > 0 && !(await charge(tenant, bytes))) unpaid += bytes;
+      });
       return charging;
     });
     return new Transform({
@@ -63,4 +70,14 @@ export function createMeterFetched({
       },
     });
   };
+}
+
+/** Undefined where who counts cannot be reached. A download that has taken an hour is not lost over that. */
+async function unlessAway<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'backend_unavailable') return undefined;
+    throw error;
+  }
 }

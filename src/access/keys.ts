@@ -54,7 +54,12 @@ export const KEY_FRESH_MS = 400;
 const MOST_KEYS = 10_000;
 const USE_NOTED_MS = 3_600_000;
 
-export function createKeys({ records, now = Date.now, clock, onError = () => undefined }: KeysOptions): Keys {
+export function createKeys({
+  records,
+  now = records.now,
+  clock,
+  onError = () => undefined,
+}: KeysOptions): Keys {
   const freshness = { forMs: KEY_FRESH_MS, most: MOST_KEYS, ...(clock !== undefined && { clock }) };
   const known = new FreshMap((id: string) => records.get(KEYS, id), freshness);
   const any = new FreshMap<'any', boolean>(async () => {

@@ -34,7 +34,7 @@ const LISTED = 100;
 export function createSessions({
   records,
   keys,
-  now = Date.now,
+  now = records.now,
   clock,
 }: {
   readonly records: Records;

@@ -27,9 +27,9 @@ const TUS = { 'tus-resumable': '1.0.0' };
 /** Pieces in a row that brought nothing before it is given up. */
 const MAX_FAILURES = 8;
 
-/** Sends all of it, and tells the id of the upload. Rejects with MediamillError, or with the signal's reason. */
+/** Sends all of it, and tells the id of the upload, which can be used as a source then. Rejects with MediamillError, or with the signal's reason. */
 export async function uploadInPieces(
-  { send }: Transport,
+  { send, json }: Transport,
   file: Blob,
   options: UploadOptions = {},
 ): Promise<string> {
@@ -66,7 +66,13 @@ export async function uploadInPieces(
       tell();
     }
   }
+  // The server may still be joining the pieces, behind its last answer; before that they are no source.
+  for (let looks = 0; (await look()).status === 'receiving'; looks++) await pause(backOff(looks), signal);
   return id;
+
+  function look(): Promise<{ status: string }> {
+    return json(path, { signal });
+  }
 
   function tell(): void {
     onProgress?.({ sent: offset, total: file.size });

@@ -12,8 +12,8 @@ export interface AdminOptions {
   readonly log: Pick<Logger, 'warn' | 'error'>;
   /** The text of /metrics. */
   readonly metrics: () => Promise<string>;
-  /** Processes that serve, and how many there should be. */
-  readonly serving: () => { readonly serving: number; readonly of: number };
+  /** Processes that serve, those of them that can do their work, and how many there should be. */
+  readonly serving: () => { readonly serving: number; readonly ready: number; readonly of: number };
 }
 
 export interface Admin {
@@ -40,7 +40,7 @@ export function startAdmin({ host, port, log, metrics, serving }: AdminOptions):
     if (path === '/livez') return send(response, 200, JSON_TYPE, '{"status":"ok"}\n');
     if (path === '/metrics') return send(response, 200, EXPOSITION_TYPE, await metrics());
     const counted = serving();
-    const ready = counted.serving > 0;
+    const ready = counted.ready > 0;
     const body = JSON.stringify({ status: ready ? 'ready' : 'not_ready', ...counted });
     return send(response, ready ? 200 : 503, JSON_TYPE, `${body}\n`);
   };

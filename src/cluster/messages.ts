@@ -6,6 +6,11 @@ import type { MachineView, ProcessSample } from '../metrics/machine.ts';
 
 /** The environment variable by which a process learns the name of its life; its jobs carry it. */
 export const OWNER_VARIABLE = 'MEDIAMILL_OWNER';
+/** That of the machine: the same for all processes of a primary, and for no others. */
+export const MACHINE_VARIABLE = 'MEDIAMILL_MACHINE';
+
+/** The exit code of a process that could not start because Redis or S3 do not answer (EX_TEMPFAIL of sysexits.h). */
+export const UNAVAILABLE_CODE = 75;
 
 /** Why a process is asked to leave: the server stops, a fresh process took its place, or an image of it cannot be stopped. */
 export type DrainReason = 'stop' | 'reload' | 'overrun';
@@ -16,8 +21,8 @@ export type ReportMessage =
   | { readonly type: 'report'; readonly about: 'sample'; readonly value?: ProcessSample };
 
 export type ToPrimary =
-  /** Listening; requests may come. */
-  | { readonly type: 'ready'; readonly address: string }
+  /** At work; with an address it listens, and requests may come. */
+  | { readonly type: 'ready'; readonly address?: string }
   /** An image overran its deadline and cannot be stopped: replace this process. */
   | { readonly type: 'overrun' }
   | ReportMessage

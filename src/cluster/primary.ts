@@ -7,11 +7,12 @@ import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Config } from '../config.ts';
 import type { Hint } from '../contracts.ts';
+import { dutiesOf } from '../jobs/duties.ts';
 import type { Logger } from '../logger.ts';
 import { channelSender } from './channel.ts';
 import { QuarantineMemory } from './quarantine-memory.ts';
 import { closeLostConnections } from './handover.ts';
-import { OWNER_VARIABLE } from './messages.ts';
+import { MACHINE_VARIABLE, OWNER_VARIABLE } from './messages.ts';
 import type { ToPrimary, ToProcess } from './messages.ts';
 import { initialState, wakeAt } from './supervision.ts';
 import type { SupervisorAction, SupervisorEvent } from './supervision.ts';
@@ -42,7 +43,9 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
   const hasTerminal = isatty(0);
   let state = initialState({ processes: config.PROCESSES, drain: config.SHUTDOWN_SECONDS * 1000 });
   let timer: NodeJS.Timeout | undefined;
-  let address = '';
+  const machine = randomUUID();
+  const duties = dutiesOf(config);
+  let address: string | undefined;
 
   const handle = (event: SupervisorEvent): void => {
     const decided = supervise(state, event, performance.now());
@@ -71,7 +74,8 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
       case 'announce':
         return log.info(
           {
-            address,
+            ...(address !== undefined && { address }),
+            ...duties,
             processes: config.PROCESSES,
             imageThreads: config.IMAGE_THREADS,
             videoSlots: config.VIDEO_SLOTS,
@@ -103,7 +107,7 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
     const owner = randomUUID();
     let worker: Worker;
     try {
-      worker = cluster.fork({ ...env, [OWNER_VARIABLE]: owner });
+      worker = cluster.fork({ ...env, [OWNER_VARIABLE]: owner, [MACHINE_VARIABLE]: machine });
     } catch (error) {
       // No memory for another process, say. As an event of its own: this runs in the middle of one.
       log.error({ err: error }, 'fork failed');

@@ -7,15 +7,17 @@ import type { HintBus } from '../contracts.ts';
 import type { Logger } from '../logger.ts';
 import type { MachineView } from '../metrics/machine.ts';
 import type { Report } from '../metrics/report.ts';
+import { Problem } from '../problems.ts';
 import { createAsking } from './asking.ts';
 import { channelSender } from './channel.ts';
 import { ipcHints } from './hints.ts';
+import { UNAVAILABLE_CODE } from './messages.ts';
 import type { DrainReason, ReportMessage, ToProcess } from './messages.ts';
 
 /** What the cluster needs of a server. */
 export interface RunningServer {
-  /** E.g. `http://127.0.0.1:3000`. */
-  readonly address: string;
+  /** E.g. `http://127.0.0.1:3000`; undefined where it only works on jobs. */
+  readonly address: string | undefined;
   /** Takes nothing new, ends what runs by `deadline` (milliseconds since 1970), gives jobs back, closes all. */
   close(deadline: number, why: DrainReason): Promise<void>;
   /** What it tells of itself, also after it was closed. */
@@ -27,11 +29,14 @@ export interface ProcessOptions {
   readonly log: Logger;
   /** The name of this life of the process. */
   readonly owner: string;
+  /** The name of this life of its primary. */
+  readonly machine: string;
   readonly startServer: (options: {
     readonly config: Config;
     readonly log: Logger;
     readonly hints: HintBus;
     readonly owner: string;
+    readonly machine: string;
     /** An image overran its deadline and cannot be stopped. */
     readonly onOverrun: () => void;
     /** The primary's view of the machine; undefined if it does not answer in time. */
@@ -45,7 +50,13 @@ const ASK_MS = 1000;
 const PRIMARY = 0;
 
 /** Resolves when the server serves. From then on the primary decides; ends by process.exit or SIGKILL. */
-export async function runProcess({ config, log, owner, startServer }: ProcessOptions): Promise<void> {
+export async function runProcess({
+  config,
+  log,
+  owner,
+  machine: machineId,
+  startServer,
+}: ProcessOptions): Promise<void> {
   const send = channelSender(process);
   const hints = ipcHints((hint) => send({ type: 'hint', hint }));
   const machine = createAsking<MachineView>({ send: () => send({ type: 'machine' }), waitMs: ASK_MS });
@@ -71,6 +82,7 @@ export async function runProcess({ config, log, owner, startServer }: ProcessOpt
     log,
     hints,
     owner,
+    machine: machineId,
     onOverrun: () => {
       stuck = true;
       send({ type: 'overrun' });
@@ -116,8 +128,13 @@ export async function runProcess({ config, log, owner, startServer }: ProcessOpt
 
   try {
     const { address } = await starting;
-    send({ type: 'ready', address });
+    send({ type: 'ready', ...(address !== undefined && { address }) });
   } catch (error) {
+    if (error instanceof Problem && error.code === 'backend_unavailable') {
+      // No mistake of anybody: it is tried again, in a while, for as long as it takes.
+      log.error({ reason: error.message }, 'the server cannot start yet');
+      process.exit(UNAVAILABLE_CODE);
+    }
     const known = startMistake(error, config);
     log.fatal(known === undefined ? { err: error } : {}, known ?? 'the server cannot start');
     process.exit(1);

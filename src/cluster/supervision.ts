@@ -9,6 +9,8 @@ export const SUPERVISION = {
   /** The first wait before a fork after a quick death; doubles each time. */
   firstBackoff: 100,
   longestBackoff: 30_000,
+  /** The same while Redis or S3 do not answer: asking costs little, and people wait. */
+  longestUnavailable: 5_000,
   /** A process that is not ready by then is stuck. */
   start: 60_000,
   /** How long a process whose image overran may answer its other requests. */
@@ -150,6 +152,13 @@ export function wakeAt(state: SupervisorState): number | null {
     }
   }
   return times.length === 0 ? null : Math.min(...times);
+}
+
+/** Milliseconds until the next fork after so many quick deaths in a row. */
+export function backoff(failures: number, isUnavailable: boolean): number {
+  if (failures === 0) return 0;
+  const longest = isUnavailable ? SUPERVISION.longestUnavailable : SUPERVISION.longestBackoff;
+  return Math.min(SUPERVISION.firstBackoff * 2 ** (failures - 1), longest);
 }
 
 /** The first process goes ahead alone: it prepares the database for all, and a mistake in the settings is told once. */

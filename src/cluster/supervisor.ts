@@ -1,7 +1,8 @@
 // The policy of the primary: state + event + time → state + actions. Pure; `primary.ts` carries the actions out.
 
+import { UNAVAILABLE_CODE } from './messages.ts';
 import type { DrainReason } from './messages.ts';
-import { maySlotStart, START_ATTEMPTS, STOP_CODES, SUPERVISION } from './supervision.ts';
+import { backoff, maySlotStart, START_ATTEMPTS, STOP_CODES, SUPERVISION } from './supervision.ts';
 import type {
   ProcessState,
   SlotState,
@@ -87,7 +88,9 @@ function exited(step: Step, event: Extract<SupervisorEvent, { type: 'exited' }>)
   const gone = state.processes.get(id);
   if (gone === undefined) return;
   state.processes.delete(id);
-  state.abandoned.push(id);
+  // One that never began holds nothing that must be told of, and there may be thousands of them in an outage.
+  if (event.code === UNAVAILABLE_CODE) step.actions.push({ type: 'abandon', process: id });
+  else state.abandoned.push(id);
   if (state.stoppingSince !== null) return;
   const lost = slotOf(state, gone).occupant === id;
   if (lost) replace(step, gone, event);
@@ -106,12 +109,11 @@ function replace(step: Step, gone: ProcessState, event: Extract<SupervisorEvent,
   const { state, now } = step;
   const slot = slotOf(state, gone);
   const started = gone.phase !== 'starting';
-  if (!started && !state.served) state.failedStarts += 1;
+  // What is kept elsewhere cannot be reached: the settings may be right, and nobody gives up for that.
+  const isUnavailable = !started && event.code === UNAVAILABLE_CODE;
+  if (!started && !isUnavailable && !state.served) state.failedStarts += 1;
   slot.failures = started && now - gone.since >= SUPERVISION.stable ? 0 : slot.failures + 1;
-  const wait =
-    slot.failures === 0
-      ? 0
-      : Math.min(SUPERVISION.firstBackoff * 2 ** (slot.failures - 1), SUPERVISION.longestBackoff);
+  const wait = backoff(slot.failures, isUnavailable);
   const facts = { slot: gone.slot, code: event.code, signal: event.signal };
   if (state.failedStarts >= START_ATTEMPTS) {
     const message = `no process could start, ${START_ATTEMPTS} times in a row: giving up; the lines above say why`;

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
+import { dutiesOf } from '../jobs/duties.ts';
 import { cpuTime } from '../metrics/cpu-time.ts';
 import { counter, gauge } from '../metrics/instruments.ts';
 import type { MetricSnapshot } from '../metrics/instruments.ts';
@@ -59,10 +60,17 @@ export function createWatch({ config, log, send, phases }: WatchOptions): Watch 
     send: (process) => send(process, { type: 'report', about: 'sample' }),
     waitMs: WAIT_MS,
   });
-  const history = createMachineHistory({ cores: availableParallelism(), now: Date.now, cpu: cpuTime });
+  const history = createMachineHistory({
+    cores: availableParallelism(),
+    duties: dutiesOf(config),
+    now: Date.now,
+    cpu: cpuTime,
+  });
   let scrape: Scrape | undefined;
   /** At the last look. */
   let silent = new Set<number>();
+  /** Those that cannot do their work, as they said themselves at the last look. */
+  let unready = new Set<number>();
 
   /** Those that can answer. */
   const asked = (): number[] =>
@@ -74,6 +82,7 @@ export function createWatch({ config, log, send, phases }: WatchOptions): Watch 
       const processes = asked();
       const samples = await askSample.ask(processes);
       silent = new Set(processes.filter((process) => !samples.has(process)));
+      unready = new Set(processes.filter((process) => samples.get(process)?.ready === false));
       history.add(samples, process.memoryUsage.rss());
     } catch (error) {
       log.warn({ err: error }, 'the machine could not be looked at');
@@ -125,10 +134,14 @@ export function createWatch({ config, log, send, phases }: WatchOptions): Watch 
       port,
       log,
       metrics: () => scraping.text(),
-      serving: () => ({
-        serving: Array.from(phases()).filter(([id, phase]) => phase === 'serving' && !silent.has(id)).length,
-        of: config.PROCESSES,
-      }),
+      serving() {
+        const serving = Array.from(phases()).filter(([id, phase]) => phase === 'serving' && !silent.has(id));
+        return {
+          serving: serving.length,
+          ready: serving.filter(([id]) => !unready.has(id)).length,
+          of: config.PROCESSES,
+        };
+      },
     });
     log.info({ address }, 'metrics');
   };

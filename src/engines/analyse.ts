@@ -1,7 +1,7 @@
 // Finds out what outputs need to know of a source before they are planned: each question once, one after the other.
 
 import type { Logger } from '../logger.ts';
-import { analysisKey } from '../operations/video/analysis.ts';
+import { analysisKey, findingsOf } from '../operations/video/analysis.ts';
 import type { Analysis, FindingOf, Findings } from '../operations/video/analysis.ts';
 import type { Source } from '../operations/video-operation.ts';
 import { findBestFrame } from './analyses/best-frame.ts';
@@ -46,8 +46,5 @@ export async function analyse(analyses: readonly Analysis[], context: AnalysisCo
     const measure = MEASURES[analysis.kind] as Measure<Analysis['kind']>;
     found.set(key, await measure(analysis, context));
   }
-  return {
-    get: <Kind extends Analysis['kind']>(analysis: Analysis & { kind: Kind }) =>
-      found.get(analysisKey(analysis)) as FindingOf[Kind] | undefined,
-  };
+  return findingsOf(found);
 }

@@ -1,26 +1,27 @@
 // Encodes a batch of outputs in parallel chunks: finished ones are kept, and joined in the end.
 
-import { hash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ChunkShelf } from '../engine-contracts.ts';
-import { framesOf, onlyOutputs } from '../operations/video/chunk-runs.ts';
+import { framesOf } from '../operations/video/chunk-runs.ts';
 import type { Batch, BatchMember } from '../operations/video/chunk-runs.ts';
 import type { Run, RunOutput } from '../operations/video/run.ts';
 import { Problem } from '../problems.ts';
 import type { CheckedPiece } from './check-piece.ts';
-import { chunkFault, countFrames, joinFault } from './chunk-checks.ts';
+import { countFrames, joinFault } from './chunk-checks.ts';
+import { chunkNames, encodeChunk, isWhole, refuseDamage } from './chunk-encode.ts';
+import type { ShelfContext } from './chunk-encode.ts';
+import { shareChunks } from './chunk-share.ts';
+import type { ChunkShare } from './chunk-share.ts';
 import { concatList } from '../operations/video/concat-list.ts';
-import { ChunkFault, CopyFault, encodeRun, hidden } from './encode-run.ts';
+import { ChunkFault, CopyFault, encodeRun } from './encode-run.ts';
 import type { RunContext } from './encode-run.ts';
-import type { FfmpegLog } from './ffmpeg-log.ts';
-import { damageIn } from './ffmpeg-failure.ts';
-import type { ProgressBlock } from './ffmpeg-progress.ts';
+import { inParallel } from './in-parallel.ts';
 
-export interface ChunkContext extends RunContext {
-  readonly shelf: ChunkShelf;
+export interface ChunkContext extends ShelfContext {
   /** FFmpeg's: another one would write other bytes. */
   readonly version: string;
+  /** Has chunks encoded on other machines. */
+  readonly share?: ChunkShare | undefined;
   /** Number of the source's video stream. */
   readonly video: number;
   readonly check: (output: RunOutput, damage: string | null) => Promise<CheckedPiece>;
@@ -71,7 +72,7 @@ async function encodeAll(batch: Batch, frames: number, context: ChunkContext): P
   const { framesEach, parallel } = batch.chunks;
   const count = Math.ceil(frames / framesEach);
   const runs = Array.from({ length: count }, (_, index) => batch.chunkRun(index, frames));
-  const names = runs.map((run, index) => namesOf(run, index, context.version));
+  const names = runs.map((run, index) => chunkNames(run, index, context.version));
   const kept = await context.shelf.list();
   const done = new Float64Array(count);
   const speeds = new Float64Array(count);
@@ -82,70 +83,49 @@ async function encodeAll(batch: Batch, frames: number, context: ChunkContext): P
     const together = speeds.reduce((sum, each) => sum + each, 0);
     context.onProgress(encoded / frames, together > 0 ? together : null, isFound);
   };
-  const sounds = batch.members.flatMap((member) => batch.soundRun(member) ?? []);
-  await inParallel(sounds.length + count, parallel, context.signal, async (task, signal) => {
-    const ours = { ...context, signal };
-    const sound = sounds[task];
-    if (sound !== undefined) {
-      refuseDamage(sound, await encodeRun(sound, ours, () => undefined));
-      return;
-    }
-    const index = task - sounds.length;
-    const run = runs[index] as Run;
-    const its = names[index] ?? [];
-    const wanted = framesOf(index, framesEach, frames);
+  const wholeOf = async (index: number, among: ReadonlySet<string>, ours: RunContext): Promise<boolean[]> => {
     const whole: boolean[] = [];
-    for (const name of its) whole.push(kept.has(name) && (await isWhole(name, wanted, batch, ours)));
-    if (!whole.every(Boolean)) {
-      const seconds = run.expectedSeconds ?? 1;
-      await encodeChunk(run, its, whole, wanted, batch, ours, ({ outSeconds, speed }) =>
-        tell(index, Math.min(1, (outSeconds ?? 0) / seconds), speed ?? 0),
-      );
-    }
+    const wanted = framesOf(index, framesEach, frames);
+    const shelved = { ...ours, shelf: context.shelf };
+    for (const name of names[index] ?? [])
+      whole.push(among.has(name) && (await isWhole(name, wanted, batch, shelved)));
+    return whole;
+  };
+  const encode = async (index: number, whole: readonly boolean[], signal: AbortSignal): Promise<void> => {
+    const run = runs[index] as Run;
+    const seconds = run.expectedSeconds ?? 1;
+    const wanted = framesOf(index, framesEach, frames);
+    await encodeChunk(
+      run,
+      names[index] ?? [],
+      whole,
+      wanted,
+      batch,
+      { ...context, signal },
+      ({ outSeconds, speed }) => tell(index, Math.min(1, (outSeconds ?? 0) / seconds), speed ?? 0),
+    );
+  };
+  const sounds = batch.members.flatMap((member) => batch.soundRun(member) ?? []);
+  const encodeSound = async (run: Run, signal: AbortSignal): Promise<void> =>
+    refuseDamage(run, await encodeRun(run, { ...context, signal }, () => undefined));
+
+  let left = Array.from({ length: count }, (_, index) => index);
+  const { share } = context;
+  if (share !== undefined) {
+    left = await shareChunks(names, { ...context, share, frames, batch, kept, tell, wholeOf }, (signal) =>
+      inParallel(sounds.length, 1, signal, (task, stop) => encodeSound(sounds[task] as Run, stop)),
+    );
+    sounds.length = 0;
+  }
+  await inParallel(sounds.length + left.length, parallel, context.signal, async (task, signal) => {
+    const sound = sounds[task];
+    if (sound !== undefined) return encodeSound(sound, signal);
+    const index = left[task - sounds.length] ?? 0;
+    const whole = await wholeOf(index, kept, { ...context, signal });
+    if (!whole.every(Boolean)) await encode(index, whole, signal);
     tell(index, 1, 0, whole.every(Boolean));
   });
   return names;
-}
-
-/** Everything that its bytes follow from but the source, which is the job's. */
-function namesOf(run: Run, index: number, version: string): string[] {
-  const { inputs, graph, outputs } = run;
-  const all = JSON.stringify([version, inputs, graph, outputs.map(({ options }) => options)]);
-  const mark = hash('sha256', all).slice(0, 24);
-  return outputs.map((_, member) => `${mark}-${index}-${member}.mp4`);
-}
-
-async function isWhole(name: string, frames: number, batch: Batch, context: ChunkContext): Promise<boolean> {
-  await using file = await context.shelf.open(name);
-  const fault = await chunkFault(file.path, frames, batch.rate, context);
-  if (fault !== null) context.log?.warn({ chunk: name, fault }, 'a kept chunk is broken, encoding it again');
-  return fault === null;
-}
-
-async function encodeChunk(
-  run: Run,
-  names: readonly string[],
-  whole: readonly boolean[],
-  frames: number,
-  batch: Batch,
-  context: ChunkContext,
-  onProgress: (block: ProgressBlock) => void,
-): Promise<void> {
-  const wanted = onlyOutputs(run, (_, member) => whole[member] !== true);
-  refuseDamage(wanted, await encodeRun(wanted, context, onProgress));
-  for (const [member, { file }] of run.outputs.entries()) {
-    if (whole[member] === true) continue;
-    const path = join(context.place.scratch, file);
-    const fault = await chunkFault(path, frames, batch.rate, context);
-    if (fault !== null) throw new ChunkFault(`a chunk does not fit: ${fault}`);
-    await context.shelf.keep(names[member] ?? '', path);
-  }
-}
-
-/** Where the source is damaged, cuts may fall anywhere; and what to say of it is known only by the whole. */
-function refuseDamage(run: Run, log: FfmpegLog | null): void {
-  const damage = log === null ? null : damageIn(log, hidden(run));
-  if (damage !== null) throw new ChunkFault(`FFmpeg complains of the source: ${damage}`);
 }
 
 async function joinOne(
@@ -177,30 +157,4 @@ async function joinOne(
     joined.push({ output, checked });
   }
   return joined;
-}
-
-/** Some at a time. When one fails the others are stopped; rejects when all are gone. */
-async function inParallel(
-  count: number,
-  parallel: number,
-  signal: AbortSignal,
-  work: (index: number, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const stop = new AbortController();
-  const either = AbortSignal.any([signal, stop.signal]);
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < count) {
-      either.throwIfAborted();
-      await work(next++, either);
-    }
-  };
-  const lanes = Array.from({ length: parallel }, lane);
-  try {
-    await Promise.all(lanes);
-  } catch (error) {
-    stop.abort(error);
-    await Promise.allSettled(lanes);
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 // What an FFmpeg can do, from what it prints about itself.
 
+import { hash } from 'node:crypto';
 import type { VideoCapabilities } from '../engine-contracts.ts';
 
 /** Encoders that outputs ask for, and what there is not without them. */
@@ -33,6 +34,8 @@ const OLDEST = [5, 1] as const;
 
 export interface Capabilities extends VideoCapabilities {
   readonly filters: ReadonlySet<string>;
+  /** The same for the same builds of both programs and their libraries; null where one is not there. */
+  readonly build: string | null;
 }
 
 /** What the four commands printed; null for one that cannot be run. */
@@ -59,6 +62,7 @@ export function readCapabilities(told: SelfDescription): Capabilities {
     ffprobe,
     encoders: Object.keys(ENCODERS).filter((name) => encoders.has(name)),
     filters,
+    build: ffmpeg === null || ffprobe === null ? null : buildOf(told),
     missing: [
       ...(ffmpeg === null ? ['FFmpeg cannot be run: no video can be made'] : tooOld('FFmpeg', ffmpeg)),
       ...(ffprobe === null ? ['ffprobe cannot be run: no video can be made'] : tooOld('ffprobe', ffprobe)),
@@ -67,6 +71,10 @@ export function readCapabilities(told: SelfDescription): Capabilities {
         : [...lacking('encoder', ENCODERS, encoders), ...lacking('filter', FILTERS, filters)]),
     ],
   };
+}
+
+function buildOf({ ffmpeg, ffprobe, encoders, filters }: SelfDescription): string {
+  return hash('sha256', JSON.stringify([ffmpeg, ffprobe, encoders, filters])).slice(0, 16);
 }
 
 function names(text: string | null, row: RegExp): Set<string> {

@@ -13,6 +13,9 @@ import { shownSize } from '../operations/video/geometry.ts';
 import { workSeconds } from '../operations/video/work.ts';
 import { Problem } from '../problems.ts';
 import { analyse } from './analyse.ts';
+import { encodeChunkPart } from './chunk-part.ts';
+import type { ChunkRequest } from './chunk-part.ts';
+import { chunkKind } from './chunk-share.ts';
 import type { RunContext } from './encode-run.ts';
 import type { Capabilities } from './ffmpeg-capabilities.ts';
 import type { RunPlace } from './ffmpeg-command.ts';
@@ -49,6 +52,7 @@ interface Opening extends Omit<StreamRequest, 'output'> {
   readonly outputs: ProduceRequest['outputs'];
   readonly onSource?: (facts: SourceFacts) => void;
   readonly chunks?: unknown;
+  readonly share?: unknown;
 }
 
 interface Opened {
@@ -105,6 +109,7 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
       cores: options.cores ?? availableParallelism(),
       mayCopy: true,
       mayChunk: options.chunks !== false && request.chunks !== undefined,
+      sharesChunks: request.share !== undefined,
       findings: NO_FINDINGS,
       assets,
     };
@@ -135,6 +140,14 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
     const findings = await analyse(analysesOf(request.output, source), { ...context, source });
     const started = await streamOutput(request, { ...source, findings }, capabilities, context);
     return { ...started, durationSeconds: source.probe.durationSeconds };
+  }
+
+  async function encodeChunk(request: ChunkRequest): Promise<void> {
+    // Of the others it needs neither files nor hardware.
+    const wanted = Object.entries(request.outputs).filter(([name]) => request.task.outputs.includes(name));
+    const { source, capabilities, context } = await open({ ...request, outputs: {} });
+    const kind = chunkKind(capabilities) ?? '';
+    await encodeChunkPart({ ...request, outputs: Object.fromEntries(wanted) }, source, kind, context);
   }
 
   function count<T>(work: Promise<T>): Promise<T> {
@@ -175,6 +188,11 @@ export function createVideoEngine(options: VideoEngineOptions): VideoEngine {
       count(streaming.ended).catch(() => undefined);
       return streaming;
     },
+    encodeChunk(request) {
+      const signal = AbortSignal.any([request.signal, closing.signal]);
+      return count(encodeChunk({ ...request, signal }));
+    },
+    chunkKind: async () => (options.chunks === false ? null : chunkKind(await tools.capabilities())),
     capabilities: () => tools.capabilities(),
     async close() {
       closing.abort(new Problem('shutting_down', 'The server is stopping.'));

@@ -16,6 +16,8 @@ import type { Run, RunOutput } from '../operations/video/run.ts';
 import { checkPiece } from './check-piece.ts';
 import type { CheckedPiece } from './check-piece.ts';
 import { encodeInChunks } from './chunks.ts';
+import { chunkKind } from './chunk-share.ts';
+import type { ChunkShare } from './chunk-share.ts';
 import { CopyFault, copies, encodeRun, hidden } from './encode-run.ts';
 import type { RunContext } from './encode-run.ts';
 import type { Capabilities } from './ffmpeg-capabilities.ts';
@@ -53,8 +55,7 @@ export class Making {
   readonly #runs: readonly Run[];
   readonly #batches: readonly Batch[];
   readonly #source: Source;
-  /** FFmpeg's. */
-  readonly #version: string;
+  readonly #capabilities: Capabilities;
   readonly #place: RunPlace;
   readonly #progress: ProgressSum;
   readonly #checked = new Map<string, CheckedPiece>();
@@ -81,8 +82,8 @@ export class Making {
     this.#take = take;
     this.#place = place;
     this.#source = source;
-    this.#version = capabilities.ffmpeg ?? '';
-    this.#parts = agreeOnChunks(planOutputs(request.outputs, source));
+    this.#capabilities = capabilities;
+    this.#parts = agreeOnChunks(planOutputs(request.outputs, source), source);
     this.#folders = foldersOf(this.#parts);
     requireEncoders(this.#parts, capabilities);
     this.#plan = planRuns(this.#parts, source);
@@ -165,12 +166,14 @@ export class Making {
     const { chunks: shelf } = this.#request;
     const { video } = this.#source;
     if (shelf === undefined || video === null) return;
+    const share = this.#share();
     for (const [index, batch] of this.#batches.entries()) {
       const number = this.#runs.length + index;
       const joined = await encodeInChunks(batch, {
         ...this.#context(),
         shelf,
-        version: this.#version,
+        version: share?.kind ?? this.#capabilities.ffmpeg ?? '',
+        share,
         video: video.index,
         check: (output, damage) => this.#check(output, damage),
         onProgress: (done, speed, isFound) =>
@@ -183,6 +186,13 @@ export class Making {
       this.#request.onProgress(this.#progress.finish(number));
       await this.#done(namesOf(batch.members));
     }
+  }
+
+  #share(): ChunkShare | undefined {
+    const { share: ask } = this.#request;
+    const { sharesChunks, mayCopy, findings } = this.#source;
+    const kind = chunkKind(this.#capabilities);
+    return ask && sharesChunks && kind !== null ? { ask, kind, mayCopy, findings } : undefined;
   }
 
   async #make(run: Run, number: number): Promise<void> {

@@ -86,7 +86,7 @@ export interface IdempotentCalls {
 }
 
 export function idempotentCalls(options: IdempotentCallsOptions): IdempotentCalls {
-  const { records, keepSeconds, leaseSeconds, now = Date.now } = options;
+  const { records, keepSeconds, leaseSeconds, now = records.now } = options;
   const leaseMs = leaseSeconds * 1000;
   const expiry = (): number => now() + keepSeconds * 1000;
 

@@ -1,19 +1,18 @@
 // What is owed when a job has ended: its webhooks and its account. At once by the process that ended it, and from time to time for those that could not.
 
-import type { JobHandler, JobQueue, RecordKind, Records } from '../contracts.ts';
+import type { JobHandler, JobQueue } from '../contracts.ts';
 import { isFinished } from './job.ts';
 import type { Job } from './job.ts';
 
 export interface AftermathOptions {
   readonly queue: Pick<JobQueue, 'get' | 'endings' | 'acknowledge'>;
-  readonly records: Records;
   /** Writes down whom to tell. Called again after a crash. */
   readonly tell: (job: Job) => Promise<void>;
-  /** Puts a job of sound or video, or of a source that was fetched, on its tenant's account. Called once a job, or not at all if a crash comes between. */
+  /** Puts a job of sound or video, or of a source that was fetched, on its tenant's account. Called again after a crash, and where it failed: it must count once. */
   readonly charge?: ((job: Job) => Promise<void>) | undefined;
   readonly onError: (error: unknown) => void;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  /** Milliseconds since 1970, as the queue counts them. */
+  readonly now: () => number;
   /** Milliseconds between looks for what was left over; each waits between half and the whole of it. */
   readonly everyMs?: number;
 }
@@ -31,15 +30,11 @@ export interface Aftermath {
   close(): Promise<void>;
 }
 
-/** By job: that it was charged. */
-const CHARGED: RecordKind<Record<string, never>> = { name: 'charged' };
-/** An end that was not acknowledged for so long, in milliseconds, has been so for a reason other than a crash. */
-const CHARGED_KEPT_MS = 7 * 86_400_000;
 const BATCH = 100;
 
 /** Looks for what was left over from now on, until closed. */
 export function startAftermath(options: AftermathOptions): Aftermath {
-  const { queue, records, tell, charge, onError, now = Date.now, everyMs = 5000 } = options;
+  const { queue, tell, charge, onError, now, everyMs = 5000 } = options;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
@@ -48,9 +43,7 @@ export function startAftermath(options: AftermathOptions): Aftermath {
     await tell(job);
     // Only what takes time, or was fetched, is paid for: nothing more is written for a picture that was sent.
     if (charge !== undefined && (job.source.durationSeconds !== null || job.source.url !== undefined)) {
-      // Two processes may be at it: the one that writes this down charges.
-      const place = { group: job.tenant, expiresAt: now() + CHARGED_KEPT_MS };
-      if (await records.put(CHARGED, job.id, {}, place, 0)) await charge(job);
+      await charge(job);
     }
     await queue.acknowledge(job.id);
   }

@@ -79,6 +79,8 @@ export interface Job {
   readonly problem: ProblemDocument | null;
   readonly warnings: readonly string[];
   readonly cancelRequested: boolean;
+  /** How often it was set back, and since when. */
+  readonly setbacks?: { readonly times: number; readonly since: number };
 }
 
 export interface NewJob {
@@ -111,6 +113,9 @@ export interface ProgressUpdate {
   >;
 }
 
+/** Milliseconds for which a job may be set back again and again. After that what stands in its way is its failure. */
+const SET_BACK_FOR = 86_400_000;
+
 /** How many attempts a job gets, and how long it is kept when it ended. */
 export interface JobPolicy {
   readonly maxAttempts: number;
@@ -124,6 +129,8 @@ export type JobAction =
   | { readonly type: 'fail'; readonly problem: ProblemDocument; readonly retry: boolean }
   /** The owner died or its lease ran out: the attempt is spent. */
   | { readonly type: 'interrupt' }
+  /** Nothing could be done for it, through no fault of its own: it waits again, and the attempt is not spent. */
+  | { readonly type: 'set_back'; readonly problem: ProblemDocument; readonly retry: boolean }
   /** The owner gives it back on purpose (drain): the attempt is not spent. */
   | { readonly type: 'hand_back' }
   /** The owner gives it back into another lane, where it belongs: the attempt is not spent. */
@@ -209,9 +216,12 @@ function step(job: Job, action: JobAction, now: number, policy: JobPolicy): Job 
         warnings: action.warnings,
       };
     case 'fail':
-      if (job.cancelRequested) return finish(job, 'cancelled', now, policy);
-      if (action.retry && job.attempt < policy.maxAttempts) return requeue(job);
-      return { ...finish(job, 'failed', now, policy), problem: action.problem };
+      return afterFailure(job, action, now, policy);
+    case 'set_back': {
+      const { times, since } = job.setbacks ?? { times: 0, since: now };
+      if (job.cancelRequested || now - since >= SET_BACK_FOR) return afterFailure(job, action, now, policy);
+      return { ...requeue(job), attempt: job.attempt - 1, setbacks: { times: times + 1, since } };
+    }
     case 'interrupt':
       if (job.cancelRequested) return finish(job, 'cancelled', now, policy);
       if (job.attempt < policy.maxAttempts) return requeue(job);
@@ -227,6 +237,17 @@ function step(job: Job, action: JobAction, now: number, policy: JobPolicy): Job 
     case 'cancelled':
       return finish(job, 'cancelled', now, policy);
   }
+}
+
+function afterFailure(
+  job: Job,
+  { problem, retry }: { readonly problem: ProblemDocument; readonly retry: boolean },
+  now: number,
+  policy: JobPolicy,
+): Job {
+  if (job.cancelRequested) return finish(job, 'cancelled', now, policy);
+  if (retry && job.attempt < policy.maxAttempts) return requeue(job);
+  return { ...finish(job, 'failed', now, policy), problem };
 }
 
 function applyProgress(job: Job, update: ProgressUpdate): Job {

@@ -1,10 +1,9 @@
 // Runs jobs: takes a source from the store, has an engine make its outputs, puts them back into the store.
 
 import { randomUUID } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import type { BlobStore, JobContext, JobHandler, JobQueue, JobResult } from '../contracts.ts';
 import type { ImageEngine } from '../engine-contracts.ts';
-import { readOwn } from '../lib/own-bytes.ts';
+import { readOwnStream } from '../lib/own-bytes.ts';
 import { fetchHandler } from './fetch-source.ts';
 import type { FetchOptions } from './fetch-source.ts';
 import { keepImages, sizeOf, wantedImages } from './image-results.ts';
@@ -12,11 +11,17 @@ import type { ImageShelf } from './image-results.ts';
 import type { Aftermath } from './aftermath.ts';
 import { isFinished } from './job.ts';
 import type { Job, Lane } from './job.ts';
+import { videoOutputs } from './recipe.ts';
 import { chunksOf, produceVideos } from './video-results.ts';
 import type { VideoRunnerOptions } from './video-results.ts';
 
 export interface RunnerOptions extends VideoRunnerOptions, FetchOptions {
   readonly images: ImageEngine;
+  /**
+   * Asked before a job that has ended is cleared away: resolves when its end is kept for good, with false where it was
+   * forgotten. Without it every end is.
+   */
+  readonly lasts?: (job: Job) => Promise<boolean>;
 }
 
 /** One attempt: makes the outputs below `results/{job}/{run}/`. */
@@ -24,17 +29,21 @@ type Attempt = (job: Job, prefix: string, context: JobContext) => Promise<JobRes
 
 /** The handlers of all lanes. */
 export function jobHandlers(options: RunnerOptions): Record<Lane, JobHandler> {
-  const { store, images } = options;
-  const ofVideos = handler(store, (job, prefix, context) => produceVideos(job, prefix, context, options));
+  const { store, images, lasts } = options;
+  const settled = async (job: Job): Promise<void> => {
+    if ((await lasts?.(job)) !== false) await settle(store, job);
+  };
+  const handler = (attempt: Attempt): JobHandler => handlerOf(store, attempt, settled);
+  const ofVideos = handler((job, prefix, context) => produceVideos(job, prefix, context, options));
   return {
-    image: handler(store, (job, prefix, context) => renderImages(job, prefix, context, store, images)),
+    image: handler((job, prefix, context) => renderImages(job, prefix, context, store, images)),
     video: ofVideos,
     film: ofVideos,
-    fetch: fetchHandler(options, (job) => settle(store, job)),
+    fetch: fetchHandler(options, settled),
   };
 }
 
-function handler(store: BlobStore, attempt: Attempt): JobHandler {
+function handlerOf(store: BlobStore, attempt: Attempt, settled: JobHandler['settled']): JobHandler {
   // By the attempt's own object: a process that lost a lease may hold a newer one of the same job.
   const prefixes = new WeakMap<Job, string>();
   return {
@@ -45,7 +54,8 @@ function handler(store: BlobStore, attempt: Attempt): JobHandler {
       try {
         return await attempt(job, prefix, context);
       } catch (error) {
-        await store.delete(prefix);
+        // What is left is cleared away when the job has ended.
+        await store.delete(prefix).catch(() => undefined);
         throw error;
       }
     },
@@ -53,16 +63,13 @@ function handler(store: BlobStore, attempt: Attempt): JobHandler {
       const prefix = prefixes.get(job);
       if (prefix !== undefined) await store.delete(prefix);
     },
-    async settled(job) {
-      await settle(store, job);
-    },
+    settled,
   };
 }
 
 /** Removes everything of a finished job but its published results: the source, and what interrupted attempts left. */
 export async function settle(store: BlobStore, job: Job): Promise<void> {
-  await deleteSource(store, job);
-  await store.delete(chunksOf(job.id));
+  await Promise.all([deleteSource(store, job), deleteChunks(store, job)]);
   const results = Object.values(job.results);
   const published = new Set(
     results.flatMap(({ key, files = [] }) => [key, ...files.map((file) => file.key)]),
@@ -95,9 +102,7 @@ export async function removeJob(
   if (job === undefined) return undefined;
   // It ended between the two.
   if (isFinished(job) && !isFinished(known)) await aftermath?.settleUp(job);
-  await deleteSource(store, job);
-  await store.delete(chunksOf(id));
-  await store.delete(resultsOf(id));
+  await Promise.all([deleteSource(store, job), deleteChunks(store, job), store.delete(resultsOf(id))]);
   return job;
 }
 
@@ -105,6 +110,11 @@ export async function removeJob(
 async function deleteSource(store: BlobStore, { id, source }: Job): Promise<void> {
   await store.delete(source.key);
   if (source.url !== undefined) await store.delete(`sources/${id}/`);
+}
+
+/** Of pictures there are none: a store over the network is not asked for them. */
+async function deleteChunks(store: BlobStore, { id, recipe }: Job): Promise<void> {
+  if (Object.values(videoOutputs(recipe)).length > 0) await store.delete(chunksOf(id));
 }
 
 const resultsOf = (id: string): string => `results/${id}/`;
@@ -116,9 +126,8 @@ async function renderImages(
   store: BlobStore,
   images: ImageEngine,
 ): Promise<JobResult> {
-  await using file = await store.local(job.source.key);
-  await using opened = await open(file.path);
-  const source = await readOwn(opened);
+  // Read once, so no copy of it on this machine's disk is needed.
+  const source = await readOwnStream(await store.read(job.source.key), job.source.bytes, signal);
   const wanted = await wantedImages(job.recipe, () => sizeOf(images, source));
   const outputs = wanted.flatMap(({ renditions }) => renditions.map(({ output }) => output));
   const rendering = await images.render(source, outputs, {

@@ -27,16 +27,17 @@ export const chunksOf = (id: string): string => `chunks/${id}/`;
 export async function produceVideos(
   job: Job,
   prefix: string,
-  { signal, progress }: JobContext,
+  { signal, progress, share }: JobContext,
   options: VideoRunnerOptions,
 ): Promise<JobResult> {
   const { store, videos, filmSeconds } = options;
   const outputs = videoOutputs(job.recipe);
   await using stack = new AsyncDisposableStack();
-  const source = stack.use(await store.local(job.source.key));
+  const source = stack.use(await store.local(job.source.key, { signal }));
   const scratch = stack.use(await store.scratch(job.id));
-  const assets = await openAssets(videoAssetsOf(Object.values(outputs)), job.tenant, options, stack);
-  const shelf = new ResultShelf(store, prefix);
+  const wanted = videoAssetsOf(Object.values(outputs));
+  const assets = await openAssets(wanted, job.tenant, { ...options, signal }, stack);
+  const shelf = new ResultShelf(store, prefix, signal);
   const results: Record<string, OutputResult> = {};
   const made = await videos.produce({
     source: { path: source.path, mediaType: known(job.source.mediaType) },
@@ -60,7 +61,8 @@ export async function produceVideos(
       progress({ ready: { [name]: result } });
     },
     onRestart: () => shelf.restart(),
-    chunks: chunkShelf(store, job.id),
+    chunks: chunkShelf(store, job.id, signal),
+    share,
   });
   return { outputs: results, warnings: made.warnings };
 }
@@ -68,12 +70,14 @@ export async function produceVideos(
 class ResultShelf {
   readonly #store: BlobStore;
   readonly #prefix: string;
+  readonly #signal: AbortSignal;
   readonly #live = new Set<string>();
   #tries = 0;
 
-  constructor(store: BlobStore, prefix: string) {
+  constructor(store: BlobStore, prefix: string, signal: AbortSignal) {
     this.#store = store;
     this.#prefix = prefix;
+    this.#signal = signal;
   }
 
   /** A name has no dot, so the folders of a second try are nobody else's. */
@@ -93,7 +97,7 @@ class ResultShelf {
     { file, path, mediaType }: MadeFile & { path: string },
   ): Promise<LiveOutput | undefined> {
     const folder = this.folderOf(name);
-    await this.#store.adopt(`${folder}${file}`, path);
+    await this.#adopt(`${folder}${file}`, path);
     if (file !== MASTER_FILE || this.#live.has(name)) return undefined;
     this.#live.add(name);
     return { folder, main: file, mediaType };
@@ -104,22 +108,26 @@ class ResultShelf {
     if (first === undefined) throw new Error(`the engine made no file for output ${name}`);
     if (files.length === 1 && first.path !== null) {
       const key = `${this.#prefix}${name}${extname(first.path)}`;
-      await this.#store.adopt(key, first.path);
+      await this.#adopt(key, first.path);
       return { ...output, key };
     }
     const folder = this.folderOf(name);
     const kept: OutputFile[] = [];
     for (const { path, ...file } of files) {
       const key = `${folder}${file.file}`;
-      if (path !== null) await this.#store.adopt(key, path);
+      if (path !== null) await this.#adopt(key, path);
       kept.push({ ...file, key });
     }
     return { ...output, folder, main: first.file, key: `${folder}${first.file}`, files: kept };
   }
+
+  async #adopt(key: string, path: string): Promise<void> {
+    await this.#store.adopt(key, path, { signal: this.#signal });
+  }
 }
 
 /** Lanes of work get a job only when its bytes have said what they are. */
-function known(mediaType: string | null): string {
+export function known(mediaType: string | null): string {
   if (mediaType === null) throw new Error('a job was begun before its source was there');
   return mediaType;
 }
@@ -128,19 +136,20 @@ function known(mediaType: string | null): string {
 export async function openAssets(
   references: readonly string[],
   tenant: string,
-  { store, uploads }: Pick<VideoRunnerOptions, 'store' | 'uploads'>,
+  { store, uploads, signal }: Pick<VideoRunnerOptions, 'store' | 'uploads'> & { signal?: AbortSignal },
   stack: AsyncDisposableStack,
 ): Promise<ReadonlyMap<string, MediaFile>> {
   const assets = new Map<string, MediaFile>();
   for (const reference of references) {
     const upload = await findUpload(reference, tenant, uploads);
-    const file = stack.use(await store.local(uploadKey(upload.id)));
+    const file = stack.use(await store.local(uploadKey(upload.id), { signal }));
     assets.set(reference, { path: file.path, mediaType: upload.mediaType });
   }
   return assets;
 }
 
-function chunkShelf(store: BlobStore, id: string): ChunkShelf {
+/** The finished chunks of a job. What the signal ends is the reading: a chunk that is made is good for the next attempt. */
+export function chunkShelf(store: BlobStore, id: string, signal: AbortSignal): ChunkShelf {
   const prefix = chunksOf(id);
   return {
     async list() {
@@ -148,7 +157,7 @@ function chunkShelf(store: BlobStore, id: string): ChunkShelf {
       for await (const { key } of store.list(prefix)) names.add(key.slice(prefix.length));
       return names;
     },
-    open: (name) => store.local(`${prefix}${name}`),
+    open: (name) => store.local(`${prefix}${name}`, { signal }),
     async keep(name, path) {
       await store.adopt(`${prefix}${name}`, path);
     },

@@ -4,6 +4,11 @@ import { hash } from 'node:crypto';
 
 const mark = (text: string): string => hash('sha256', text).slice(0, 32);
 
+/** Whether a text is a mark. It is the name of a folder: nothing else may become one. */
+export function isMark(text: string): boolean {
+  return /^[0-9a-f]{32}$/.test(text);
+}
+
 /** The same source has one name, however it is written: its renditions lie together in the cache. */
 export function normalReference(source: string): string {
   const url = /^https:/i.test(source) ? URL.parse(source) : null;

@@ -1,6 +1,8 @@
 // Bytes in an ArrayBuffer of their own, so that they can be moved to a thread instead of copied.
 
 import type { FileHandle } from 'node:fs/promises';
+import { addAbortSignal } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { Problem } from '../problems.ts';
 
 /** All of an open file. */
@@ -13,6 +15,24 @@ export async function readOwn(file: FileHandle): Promise<Uint8Array<ArrayBuffer>
     at += bytesRead;
   }
   return bytes;
+}
+
+/** All of a stream of so many bytes, where that is known. Rejects where the signal aborts. */
+export async function readOwnStream(
+  stream: Readable,
+  expected: number | null,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new OwnBytes(expected ?? undefined, Number.POSITIVE_INFINITY);
+  try {
+    for await (const chunk of addAbortSignal(signal, stream) as AsyncIterable<Uint8Array>) bytes.push(chunk);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+  if (expected !== null && bytes.length < expected)
+    throw new Problem('internal_error', 'The stored source is shorter than it was.');
+  return bytes.take();
 }
 
 /**

@@ -29,6 +29,10 @@ export class RecentMap<K, V> {
     this.#entries.delete(key);
   }
 
+  clear(): void {
+    this.#entries.clear();
+  }
+
   keys(): IterableIterator<K> {
     return this.#entries.keys();
   }

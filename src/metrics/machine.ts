@@ -1,6 +1,7 @@
 // The machine over the last quarter of an hour, in steps of five seconds: what GET /v1/machine answers.
 
 import type { LaneStanding } from '../contracts.ts';
+import type { Duties } from '../jobs/duties.ts';
 import { LANES } from '../jobs/job.ts';
 import type { Lane } from '../jobs/job.ts';
 import { percentile } from './latencies.ts';
@@ -22,7 +23,9 @@ export interface ProcessSample {
   readonly ffmpegRunning: number;
   readonly ffmpegSlots: number;
   readonly rssBytes: number;
-  /** Of the whole machine. Null where it could not be read. */
+  /** It can do its work: see metrics/readiness.ts. */
+  readonly ready: boolean;
+  /** Of the whole machine, or of the whole fleet. Null where it could not be read. */
   readonly lanes: Readonly<Record<Lane, LaneStanding>> | null;
 }
 
@@ -37,7 +40,7 @@ export interface MachineSample {
   readonly imagesPerSecond: number;
   readonly bytesInPerSecond: number;
   readonly bytesOutPerSecond: number;
-  /** Jobs of each lane; in `image` also the images of requests. */
+  /** Jobs of each lane, of all machines together; in `image` also the images of this machine's requests. */
   readonly queued: Readonly<Record<Lane, number>>;
   readonly running: Readonly<Record<Lane, number>>;
   readonly threadsBusy: number;
@@ -52,7 +55,7 @@ export interface MachineSample {
   readonly cpu: number;
 }
 
-export interface MachineView {
+export interface MachineView extends Duties {
   /** ISO 8601. */
   readonly now: string;
   /** That serve. */
@@ -82,10 +85,11 @@ interface Earlier {
 /** `now` in milliseconds since 1970, `cpu` as `cpuTime` of cpu-time.ts reads it. */
 export function createMachineHistory(options: {
   readonly cores: number;
+  readonly duties: Duties;
   readonly now: () => number;
   readonly cpu: () => CpuTime;
 }): MachineHistory {
-  const { cores, now, cpu } = options;
+  const { cores, duties, now, cpu } = options;
   const steps: MachineSample[] = [];
   let earlier = new Map<string | number, Earlier>();
   let cpuBefore = cpu();
@@ -145,7 +149,7 @@ export function createMachineHistory(options: {
       });
       if (steps.length > STEPS) steps.shift();
     },
-    view: () => ({ now: new Date(now()).toISOString(), processes, cores, samples: [...steps] }),
+    view: () => ({ now: new Date(now()).toISOString(), processes, cores, ...duties, samples: [...steps] }),
   };
 }
 

@@ -25,11 +25,12 @@ export function meteredStore(store: BlobStore, { storedBytes }: Pick<Metrics, 's
     join: (...what) => store.join(...what),
     stat: (key) => store.stat(key),
     read: (...what) => store.read(...what),
-    local: (key) => store.local(key),
+    local: (...what) => store.local(...what),
     delete: (key) => store.delete(key),
     list: (prefix) => store.list(prefix),
     scratch: (name) => store.scratch(name),
     tidy: (owner) => store.tidy(owner),
+    ...(store.link && { link: (...what) => store.link?.(...what) ?? Promise.resolve(undefined) }),
     free: () => store.free(),
     close: () => store.close(),
   };

@@ -6,6 +6,7 @@ import type { Instrument, MetricSnapshot } from './instruments.ts';
 import { addLatency, noLatencies } from './latencies.ts';
 
 /** Seconds. */
+const ROUND_TRIP_SECONDS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1];
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 const IMAGE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const JOB_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400];
@@ -133,6 +134,12 @@ export function createMetrics() {
       'Bytes of renditions that were read from the cache, or made for it',
       ['from'],
       [['cache'], ['work']],
+    ),
+    redisSeconds: histogram(
+      'mediamill_redis_round_trip_seconds',
+      'From a question to Redis to its answer, asked every two seconds (QUEUE=bullmq)',
+      [],
+      ROUND_TRIP_SECONDS,
     ),
     storedBytes: counter(
       'mediamill_stored_bytes_total',

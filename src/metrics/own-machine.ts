@@ -1,6 +1,7 @@
 // A process's own look at the machine, and the way to the primary's, who knows all processes.
 
 import { availableParallelism } from 'node:os';
+import type { Duties } from '../jobs/duties.ts';
 import type { Logger } from '../logger.ts';
 import { cpuTime } from './cpu-time.ts';
 import { createMachineHistory, STEP_MS } from './machine.ts';
@@ -17,9 +18,15 @@ export interface OwnMachine {
 export function watchOwnMachine(
   report: Pick<Report, 'sample'>,
   log: Pick<Logger, 'warn'>,
+  duties: Duties,
   askPrimary: () => Promise<MachineView | undefined> = async () => undefined,
 ): OwnMachine {
-  const history = createMachineHistory({ cores: availableParallelism(), now: Date.now, cpu: cpuTime });
+  const history = createMachineHistory({
+    cores: availableParallelism(),
+    duties,
+    now: Date.now,
+    cpu: cpuTime,
+  });
   /** Never rejects: a figure must not cost the process. */
   const step = async (): Promise<void> => {
     try {
@@ -34,7 +41,8 @@ export function watchOwnMachine(
   return {
     async view() {
       const whole = await askPrimary();
-      if (whole !== undefined) return whole;
+      // A primary outlives reloads: an older one does not say what the machine does.
+      if (whole !== undefined) return { ...duties, ...whole };
       await first;
       return history.view();
     },

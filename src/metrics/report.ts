@@ -1,17 +1,18 @@
 // What a process tells of itself when it is asked: everything that it counts, and how things stand right now.
 
-import type { BlobStore, JobQueue } from '../contracts.ts';
+import type { BlobStore, JobQueue, LaneStanding } from '../contracts.ts';
 import type { ImageEngine } from '../engine-contracts.ts';
 import { JOB_STATUSES } from '../jobs/job.ts';
-import type { JobStatus } from '../jobs/job.ts';
+import type { JobStatus, Lane } from '../jobs/job.ts';
 import { gauge } from './instruments.ts';
 import type { Instrument, MetricSnapshot } from './instruments.ts';
 import type { ProcessSample } from './machine.ts';
 import type { Metrics } from './metrics.ts';
+import type { Readiness } from './readiness.ts';
 
 export interface ReportOptions {
   readonly metrics: Metrics;
-  readonly queue: Pick<JobQueue, 'counts' | 'lanes'>;
+  readonly queue: Pick<JobQueue, 'counts' | 'lanes' | 'parts'>;
   readonly store: Pick<BlobStore, 'free'>;
   readonly images: Pick<ImageEngine, 'load'>;
   readonly traffic: {
@@ -19,8 +20,11 @@ export interface ReportOptions {
     eventStreams(): number;
     settleBytes(): void;
   };
-  /** Jobs with videos that may run at once on the machine. */
-  readonly ffmpegSlots: number;
+  /** Jobs of each lane that may run at once on the machine, and parts of films. */
+  readonly slots: Readonly<Record<Lane | 'chunk', number>>;
+  readonly readiness: Readiness;
+  /** Whether Redis answers, where there is one. */
+  readonly isReachable?: (() => boolean) | undefined;
   readonly version: string;
   /** Of the runtime: memory, event loop, garbage. */
   readonly runtime?: () => Promise<readonly MetricSnapshot[]>;
@@ -38,26 +42,32 @@ export interface Report {
 interface Facts {
   readonly counts: Readonly<Record<JobStatus, number>> | null;
   readonly lanes: ProcessSample['lanes'];
+  readonly parts: LaneStanding | null;
   readonly free: number | null;
 }
 
+/** Milliseconds. */
+const PATIENCE_MS = 500;
+
 export function createReport(options: ReportOptions): Report {
-  const { metrics, queue, store, images, traffic, ffmpegSlots, runtime } = options;
+  const { metrics, queue, store, images, traffic, slots, readiness, runtime } = options;
   return {
     async metrics() {
       traffic.settleBytes();
-      const [counts, lanes, free] = await Promise.all([
-        queue.counts().catch(() => null),
-        queue.lanes().catch(() => null),
-        store.free().catch(() => undefined),
+      const [counts, lanes, parts, free] = await Promise.all([
+        inTime(queue.counts()),
+        inTime(queue.lanes()),
+        inTime(queue.parts?.() ?? Promise.resolve(null)),
+        inTime(store.free()),
       ]);
-      const gauges = gaugesOf({ counts, lanes, free: free ?? null }, options);
+      const gauges = gaugesOf({ counts, lanes, parts, free: free ?? null }, options);
       const more = (await runtime?.().catch(() => [])) ?? [];
       return [...metrics.snapshots(), ...gauges.map((one) => one.snapshot()), ...more];
     },
     async sample() {
       traffic.settleBytes();
       const { running, waiting, threads } = images.load();
+      const [lanes, { ready }] = await Promise.all([inTime(queue.lanes()), readiness()]);
       return {
         requests: metrics.requests.total(),
         latencies: [...metrics.latencies],
@@ -68,19 +78,39 @@ export function createReport(options: ReportOptions): Report {
         threadsBusy: running,
         imagesWaiting: waiting,
         ffmpegRunning: metrics.ffmpegRunning(),
-        ffmpegSlots,
+        ffmpegSlots: ffmpegSlotsOf(slots),
         rssBytes: process.memoryUsage.rss(),
-        lanes: await queue.lanes().catch(() => null),
+        ready,
+        lanes,
       };
     },
   };
 }
 
-/** Of the queue and the disk every process says the same, so they are not added up. */
-function gaugesOf({ counts, lanes, free }: Facts, options: ReportOptions): Instrument[] {
-  const { metrics, images, traffic, ffmpegSlots, version, now = Date.now } = options;
+/** Who asks waits a second, and calls a process silent that does not answer: what Redis does not say in time is left out. */
+async function inTime<T>(answer: Promise<T>): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(() => resolve(null), PATIENCE_MS);
+  try {
+    return await Promise.race([answer.catch(() => null), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function ffmpegSlotsOf({ video, film }: ReportOptions['slots']): number {
+  return video + film;
+}
+
+/**
+ * Of the queue and the disk every process says the same, so they are not added up. In a fleet every machine says the same of
+ * the queue, too: whoever adds up machines takes the greatest. Slots are each machine's own.
+ */
+function gaugesOf({ counts, lanes, parts, free }: Facts, options: ReportOptions): Instrument[] {
+  const { metrics, images, traffic, slots, version, isReachable, now = Date.now } = options;
   const { running, waiting, threads } = images.load();
-  const standing = Object.entries(lanes ?? {});
+  const standing: [string, LaneStanding][] = Object.entries(lanes ?? {});
+  if (parts !== null) standing.push(['chunk', parts]);
   const one = (
     name: string,
     help: string,
@@ -98,21 +128,45 @@ function gaugesOf({ counts, lanes, free }: Facts, options: ReportOptions): Instr
     one('mediamill_image_threads_busy', 'Image threads that work', running),
     one('mediamill_images_waiting', 'Images that wait for a thread', waiting),
     one('mediamill_ffmpeg_processes', 'FFmpegs and ffprobes that run', metrics.ffmpegRunning()),
-    one('mediamill_ffmpeg_slots', 'Jobs with videos that may run at once', ffmpegSlots, 'max'),
-    gauge('mediamill_jobs', 'Stored jobs', ['status'], 'max', () =>
-      counts === null ? [] : JOB_STATUSES.map((status) => [counts[status], status] as const),
+    one('mediamill_ffmpeg_slots', 'Jobs with videos that may run at once', ffmpegSlotsOf(slots), 'max'),
+    gauge(
+      'mediamill_jobs',
+      'Stored jobs; in a fleet those of all machines, told by each: take the max, not the sum',
+      ['status'],
+      'max',
+      () => (counts === null ? [] : JOB_STATUSES.map((status) => [counts[status], status] as const)),
     ),
-    gauge('mediamill_lane_jobs', 'Jobs that wait or run', ['lane', 'state'], 'max', () =>
-      standing.flatMap(([lane, of]) => [
-        [of.waiting, lane, 'waiting'] as const,
-        [of.running, lane, 'running'] as const,
-      ]),
+    gauge(
+      'mediamill_lane_jobs',
+      'Jobs that wait or run; in a fleet those of all machines, told by each: take the max, not the sum',
+      ['lane', 'state'],
+      'max',
+      () =>
+        standing.flatMap(([lane, of]) => [
+          [of.waiting, lane, 'waiting'] as const,
+          [of.running, lane, 'running'] as const,
+        ]),
     ),
-    gauge('mediamill_lane_oldest_waiting_seconds', 'Age of the oldest waiting job', ['lane'], 'max', () =>
-      standing.map(([lane, { oldestSince }]) => [
-        oldestSince === null ? 0 : Math.max(0, now() - oldestSince) / 1000,
-        lane,
-      ]),
+    gauge(
+      'mediamill_lane_oldest_waiting_seconds',
+      'Age of the oldest waiting job; in a fleet of all machines, told by each: take the max',
+      ['lane'],
+      'max',
+      () =>
+        standing.map(([lane, { oldestSince }]) => [
+          oldestSince === null ? 0 : Math.max(0, now() - oldestSince) / 1000,
+          lane,
+        ]),
+    ),
+    gauge(
+      'mediamill_lane_slots',
+      'Jobs that this machine runs at once, in the lane chunk parts of films; in a fleet add them up',
+      ['lane'],
+      'max',
+      () => Object.entries(slots).map(([lane, count]) => [count, lane] as const),
+    ),
+    gauge('mediamill_redis_up', 'Whether Redis answers; 0 if one process does not reach it', [], 'min', () =>
+      isReachable === undefined ? [] : [[isReachable() ? 1 : 0]],
     ),
     gauge('mediamill_store_free_bytes', 'Bytes that can still be stored', [], 'min', () =>
       free === null ? [] : [[free]],

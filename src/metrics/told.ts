@@ -33,6 +33,8 @@ export function readSample(told: unknown): ProcessSample | undefined {
     ffmpegRunning: number('ffmpegRunning'),
     ffmpegSlots: number('ffmpegSlots'),
     rssBytes: number('rssBytes'),
+    // Older ones do not say, and were asked because they serve.
+    ready: told['ready'] !== false,
     lanes: readLanes(told['lanes']),
   };
 }

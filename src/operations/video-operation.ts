@@ -43,6 +43,8 @@ export interface Source {
   readonly mayCopy: boolean;
   /** False when an encode in chunks was tried and its parts did not fit together. */
   readonly mayChunk: boolean;
+  /** Chunks are encoded by all machines of a fleet. */
+  readonly sharesChunks?: boolean;
   /** What the analyses that operations asked for have found. */
   readonly findings: Findings;
   /** By the references that operations named. */

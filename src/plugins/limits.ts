@@ -31,8 +31,8 @@ declare module 'fastify' {
 export interface LimitsOptions {
   readonly meters: Meters;
   readonly queue: Pick<JobQueue, 'counts'>;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  /** Milliseconds since 1970, the same for all machines: days change at once. */
+  readonly now: () => number;
 }
 
 /** A place of a process that died is free so much later, in milliseconds. */
@@ -49,7 +49,7 @@ const WORKS: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
  * nobody can have others made than were signed for.
  */
 export const limits = fp(
-  async (app: FastifyInstance, { meters, queue, now = Date.now }: LimitsOptions) => {
+  async (app: FastifyInstance, { meters, queue, now }: LimitsOptions) => {
     app.decorateRequest('admitTenantJob', async () => undefined);
     app.decorateRequest('admitTenantMinutes', async () => undefined);
     app.decorateRequest('admitTenantBytes', async () => undefined);

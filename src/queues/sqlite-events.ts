@@ -35,6 +35,10 @@ export const EVENT_STATEMENTS = {
   time: 'SELECT at FROM events WHERE sequence = ?',
   oldest: 'SELECT min(sequence) AS sequence FROM events',
   newest: "SELECT seq FROM sqlite_sequence WHERE name = 'events'",
+  // No row before the first event. https://www.sqlite.org/autoinc.html
+  begin:
+    "INSERT INTO sqlite_sequence (name, seq) SELECT 'events', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events')",
+  skip: "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'events' AND seq < ?1",
 } as const;
 
 export class SqliteEvents {
@@ -81,6 +85,13 @@ export class SqliteEvents {
   /** The sequence of the newest event ever, 0 before the first. */
   newest(): number {
     return Number(this.#sql.newest.get()?.['seq'] ?? 0);
+  }
+
+  /** The next one's sequence is above `to`. */
+  skip(to: number): void {
+    this.#sql.begin.run();
+    // What is kept from before counts as forgotten, so that there is no hole.
+    if (Number(this.#sql.skip.run(to).changes) > 0) this.#sql.prune.run(to);
   }
 
   /** Whether some event after `sequence` is not kept any more. */

@@ -1,16 +1,16 @@
 // What happens to jobs in the embedded queue: read, advance, write. Each method runs inside one transaction of the writer.
 
-import type { JobEvent } from '../contracts.ts';
+import type { KeptJob } from '../contracts.ts';
 import { advance, isFinished, newJob } from '../jobs/job.ts';
 import type { Job, JobAction, JobPolicy, Lane, NewJob, ProgressUpdate } from '../jobs/job.ts';
 import { Problem } from '../problems.ts';
+import { eventsOf, pauseAfter } from './changes.ts';
+import type { Claim, Standing } from './ledger.ts';
 import type { SqliteEvents } from './sqlite-events.ts';
 import type { Lease, SqliteRows } from './sqlite-rows.ts';
 
 /** One running attempt. The token is the fence: a job that was taken over has another one. */
-export interface Claim extends Lease {
-  readonly job: Job;
-}
+export interface SqliteClaim extends Lease, Claim {}
 
 interface LedgerOptions {
   /** Unique to the process. */
@@ -20,10 +20,6 @@ interface LedgerOptions {
   readonly maxWaiting: number;
   readonly now: () => number;
 }
-
-/** Milliseconds until the second attempt of a failed job; doubles with each further one, up to a minute. */
-const FIRST_RETRY = 1000;
-const LAST_RETRY = 60_000;
 
 export class SqliteLedger {
   readonly #rows: SqliteRows;
@@ -59,6 +55,27 @@ export class SqliteLedger {
     return { job, added: true };
   }
 
+  /**
+   * Takes a job over as it was elsewhere: unchanged, but for one that ran. Nobody works on that here, so it waits, or ends
+   * if it was to be cancelled. Undefined if one of that id or key is there.
+   */
+  restore({ job, idempotencyKey, owed }: KeptJob): Job | undefined {
+    const isKnown =
+      this.#rows.read(job.id) !== undefined ||
+      (idempotencyKey !== null && this.#rows.byKey(idempotencyKey) !== undefined);
+    if (isKnown) return undefined;
+    const now = this.#options.now();
+    const restored = advance(job, { type: 'hand_back' }, now, this.#options.policy);
+    this.#rows.insert(restored, idempotencyKey ?? undefined);
+    if (restored.expiresAt !== null) this.#rows.expire(restored);
+    if (owed) this.#rows.noteEarlierEnding(job.id, job.finishedAt ?? now);
+    if (isFinished(job)) return restored;
+    const type = restored.status === 'queued' ? 'queued' : 'cancelled';
+    const sequence = this.#events.append(restored, type, now);
+    if (isFinished(restored)) this.#rows.noteEnding(sequence, job.id, now);
+    return restored;
+  }
+
   cancel(id: string): { readonly before: Job; readonly after: Job } | undefined {
     const before = this.#rows.read(id);
     return before && { before, after: this.#advance(before, { type: 'cancel' }) };
@@ -87,7 +104,7 @@ export class SqliteLedger {
   claim(
     lane: Lane,
     concurrency: number,
-  ): { readonly claim: Claim | undefined; readonly interrupted: readonly Job[] } {
+  ): { readonly claim: SqliteClaim | undefined; readonly interrupted: readonly Job[] } {
     const now = this.#options.now();
     const interrupted = this.#interrupt(this.#rows.expiredLeases(lane, now));
     const next = this.#rows.live(lane, now) < concurrency ? this.#rows.next(lane, now) : undefined;
@@ -107,7 +124,7 @@ export class SqliteLedger {
   }
 
   /** What the owner of an attempt has to know. */
-  standing(lease: Lease): 'held' | 'cancelled' | 'lost' {
+  standing(lease: Lease): Standing {
     if (!this.#rows.holds(lease)) return 'lost';
     return this.#rows.read(lease.jobId)?.cancelRequested === true ? 'cancelled' : 'held';
   }
@@ -153,22 +170,17 @@ export class SqliteLedger {
     const at = now();
     const after = advance(before, action, at, policy);
     if (after === before) return before;
-    // Only a failure waits: a job that was given back, moved or whose process died is paced by that already.
-    const pause =
-      action.type === 'fail' ? Math.min(FIRST_RETRY * 2 ** (before.attempt - 1), LAST_RETRY) : undefined;
-    this.#write(stored, after, at, pause === undefined ? 0 : at + pause);
+    const pause = pauseAfter(action, before, after);
+    this.#write(stored, after, at, pause === 0 ? 0 : at + pause);
     if (before.status === 'running' && after.status !== 'running') this.#rows.release(after.id);
     return after;
   }
 
   #write(before: Job, after: Job, at: number, notBefore: number): number {
     this.#rows.update(before, after, notBefore);
-    // The last ones may be told only by the end, which they come before.
-    const finished = after.status === 'succeeded' ? after.results : after.ready;
-    for (const output of Object.keys(finished ?? {})) {
-      if (before.ready?.[output] === undefined) this.#events.append(after, 'output', at, output);
-    }
-    const sequence = this.#events.append(after, eventOf(before, after), at);
+    let sequence = 0;
+    for (const { type, output } of eventsOf(before, after))
+      sequence = this.#events.append(after, type, at, output);
     if (isFinished(after)) this.#rows.noteEnding(sequence, after.id, at);
     return sequence;
   }
@@ -176,12 +188,4 @@ export class SqliteLedger {
   #leaseEnd(): number {
     return this.#options.now() + this.#options.leaseSeconds * 1000;
   }
-}
-
-function eventOf(before: Job, after: Job): JobEvent['type'] {
-  // Also a cancel that was asked for and not yet obeyed: the job shows it.
-  if (after.status === before.status) return 'progress';
-  if (after.status === 'running') return 'started';
-  if (after.status === 'queued') return after.attempt < before.attempt ? 'queued' : 'retrying';
-  return after.status;
 }

@@ -1,7 +1,7 @@
 // The statements of the embedded queue over jobs, leases and endings, each prepared once. No decisions are taken here.
 
 import type { DatabaseSync } from 'node:sqlite';
-import type { JobFilter } from '../contracts.ts';
+import type { JobFilter, KeptJob } from '../contracts.ts';
 import { JOB_STATUSES } from '../jobs/job.ts';
 import type { Job, JobStatus, Lane } from '../jobs/job.ts';
 import { prepareAll } from '../sqlite/prepare.ts';
@@ -39,6 +39,9 @@ const JOBS = {
   // Names no indexed column, so no index is touched.
   rewrite: 'UPDATE jobs SET revision = ?, document = ? WHERE id = ?',
   delete: 'DELETE FROM jobs WHERE id = ?',
+  dump: `SELECT document, idempotency_key,
+    EXISTS (SELECT 1 FROM endings WHERE job_id = jobs.id) AS owed FROM jobs WHERE id > ? ORDER BY id LIMIT ?`,
+  expire: 'UPDATE jobs SET expires_at = ? WHERE id = ?',
 } as const;
 
 const LEASES = {
@@ -54,6 +57,9 @@ const LEASES = {
 
 const ENDINGS = {
   note: 'INSERT INTO endings (sequence, job_id, at) VALUES (?, ?, ?)',
+  // Below all events, whose sequences are above 0.
+  noteEarlier: `INSERT INTO endings (sequence, job_id, at)
+    SELECT min(coalesce(min(sequence), 0), 0) - 1, ?, ? FROM endings`,
   before:
     'SELECT document FROM endings JOIN jobs ON jobs.id = endings.job_id WHERE at < ? ORDER BY at LIMIT ?',
   forget: 'DELETE FROM endings WHERE job_id = ?',
@@ -170,6 +176,20 @@ export class SqliteRows {
     }
   }
 
+  /** By id, the smallest first, those with an id after `after`. */
+  dump(after: string, limit: number): KeptJob[] {
+    return this.#jobs.dump.all(after, limit).map((row) => ({
+      job: JSON.parse(row['document'] as string) as Job,
+      idempotencyKey: row['idempotency_key'] as string | null,
+      owed: row['owed'] === 1,
+    }));
+  }
+
+  /** Says when a job that was inserted as finished expires. */
+  expire({ id, expiresAt }: Job): void {
+    this.#jobs.expire.run(expiresAt, id);
+  }
+
   delete(id: string): void {
     this.#cache.delete(id);
     this.#jobs.delete.run(id);
@@ -215,6 +235,11 @@ export class SqliteRows {
   /** Notes that a job has ended; `sequence` is that of the event. */
   noteEnding(sequence: number, jobId: string, at: number): void {
     this.#endings.note.run(sequence, jobId, at);
+  }
+
+  /** Notes the end of a job that no event here tells of. */
+  noteEarlierEnding(jobId: string, at: number): void {
+    this.#endings.noteEarlier.run(jobId, at);
   }
 
   endings(before: number, limit: number): Job[] {

@@ -9,23 +9,26 @@ import type {
   JobFilter,
   JobHandler,
   JobQueue,
+  KeptJob,
   LaneStanding,
   Page,
 } from '../contracts.ts';
 import { isFinished } from '../jobs/job.ts';
 import type { Job, JobPolicy, JobStatus, Lane, NewJob } from '../jobs/job.ts';
-import { isId } from '../lib/id.ts';
-import { Problem } from '../problems.ts';
 import { assertOpen, openConnection, readFrom } from '../sqlite/connection.ts';
 import { SqliteWriter } from '../sqlite/writer.ts';
+import { EventFeed } from './event-feed.ts';
+import { followEvents } from './follow-events.ts';
+import { pageOf } from './pages.ts';
+import { Runner } from './runner.ts';
+import type { QueueLog } from './runner.ts';
+import { SqliteClaims } from './sqlite-claims.ts';
 import { SqliteEvents } from './sqlite-events.ts';
-import { EventFeed } from './sqlite-feed.ts';
-import { followEvents } from './sqlite-follow.ts';
 import { laneReader } from './sqlite-lanes.ts';
 import { SqliteLedger } from './sqlite-ledger.ts';
+import type { SqliteClaim } from './sqlite-ledger.ts';
+import { sqlitePoll } from './sqlite-poll.ts';
 import { SqliteRows } from './sqlite-rows.ts';
-import { SqliteRunner } from './sqlite-runner.ts';
-import type { QueueLog } from './sqlite-runner.ts';
 import { QUEUE_MIGRATIONS } from './sqlite-schema.ts';
 
 export interface SqliteQueueOptions {
@@ -68,7 +71,7 @@ class SqliteQueue implements JobQueue {
   readonly #ledger: SqliteLedger;
   readonly #writer: SqliteWriter;
   readonly #feed: EventFeed;
-  readonly #runner: SqliteRunner;
+  readonly #runner: Runner<SqliteClaim>;
   readonly #unsubscribe: () => void;
   #closing: Promise<void> | undefined;
 
@@ -82,17 +85,16 @@ class SqliteQueue implements JobQueue {
     this.#lanes = laneReader(db);
     this.#ledger = new SqliteLedger(this.#rows, this.#events, { ...options, now: this.#now });
     this.#writer = new SqliteWriter(db);
-    this.#feed = new EventFeed({
+    const reader = sqlitePoll({
       source: this.#events,
       pollMilliseconds: options.pollMilliseconds ?? POLL,
-      // This is how a cancel reaches the owner, at once by the hint `job`: it is an event as any other.
-      onEvent: (event) => this.#runner.check(event.jobId),
       onTick: () => this.#runner.pump(),
       onError: (error) => this.#log.error({ err: error }, 'the job database could not be read'),
     });
-    this.#runner = new SqliteRunner({
-      ledger: this.#ledger,
-      writer: this.#writer,
+    // This is how a cancel reaches the owner, at once by the hint `job`: it is an event as any other.
+    this.#feed = new EventFeed(reader, (event) => this.#runner.check(event.jobId));
+    this.#runner = new Runner({
+      ledger: new SqliteClaims(this.#ledger, this.#writer, options.leaseSeconds),
       leaseSeconds: options.leaseSeconds,
       leaving: options.leaving,
       log: this.#log,
@@ -120,12 +122,9 @@ class SqliteQueue implements JobQueue {
   }
 
   async list(filter: JobFilter): Promise<Page<Job>> {
-    const limit = Math.min(Math.max(Math.trunc(filter.limit), 1), 100);
-    const before = filter.after === undefined ? END_OF_IDS : idOfCursor(filter.after);
-    const found = await this.#read(() => this.#rows.page(filter, before, limit + 1));
-    const items = found.slice(0, limit);
-    const last = found.length > limit ? items.at(-1) : undefined;
-    return { items, next: last === undefined ? null : cursorOf(last.id) };
+    return pageOf(filter, (before, limit) =>
+      this.#read(() => this.#rows.page(filter, before ?? END_OF_IDS, limit)),
+    );
   }
 
   async cancel(id: string): Promise<Job | undefined> {
@@ -167,7 +166,7 @@ class SqliteQueue implements JobQueue {
     // Taken now and not at the first `next`. A number that was never given (another database's) means now as well.
     const newest = this.#events.newest();
     const from = { of, after: Math.min(after ?? newest, newest), signal };
-    return followEvents(this.#feed, from, (read) => this.#read(read));
+    return followEvents(this.#feed, from, async (read) => this.#read(read));
   }
 
   async newestEvent(): Promise<number> {
@@ -181,9 +180,10 @@ class SqliteQueue implements JobQueue {
   async changed(id: string, since: number, signal: AbortSignal): Promise<Job | undefined> {
     using _ = this.#feed.hold();
     for (;;) {
+      using watch = this.#feed.watch(id, signal);
       const job = await this.#read(() => this.#rows.cached(id));
       if (job === undefined || job.revision > since || signal.aborted || this.#feed.closed) return job;
-      await this.#feed.nextOf(id, signal);
+      await watch.woken;
       if (this.#feed.closed) return job;
     }
   }
@@ -207,6 +207,20 @@ class SqliteQueue implements JobQueue {
   async acknowledge(id: string): Promise<void> {
     // What a power cut takes back of it is only done once more.
     await this.#write(() => this.#rows.forgetEnding(id), { durable: false });
+  }
+
+  async dump(after: string | undefined, limit: number): Promise<readonly KeptJob[]> {
+    return this.#read(() => this.#rows.dump(after ?? '', limit));
+  }
+
+  async restore(kept: KeptJob): Promise<boolean> {
+    const restored = await this.#write(() => this.#ledger.restore(kept));
+    if (restored !== undefined) this.#announce([restored], [restored.lane]);
+    return restored !== undefined;
+  }
+
+  async skipEvents(to: number): Promise<void> {
+    await this.#write(() => this.#events.skip(to));
   }
 
   close({ deadline }: { readonly deadline?: number } = {}): Promise<void> {
@@ -258,20 +272,4 @@ class SqliteQueue implements JobQueue {
     assertOpen(this.#db);
     return this.#writer.write(run, options);
   }
-}
-
-function cursorOf(id: string): string {
-  return Buffer.from(id).toString('base64url');
-}
-
-function idOfCursor(cursor: string): string {
-  const id = Buffer.from(cursor, 'base64url').toString();
-  if (isId(id) && cursorOf(id) === cursor) return id;
-  throw new Problem(
-    'invalid_request',
-    'after: this is not a cursor of ours. Take it from `next` of the page before, as it is.',
-    {
-      errors: [{ field: 'after', message: 'must be the `next` of an earlier page' }],
-    },
-  );
 }

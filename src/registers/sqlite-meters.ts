@@ -102,6 +102,9 @@ export async function openSqliteMeters({ path, now = Date.now }: SqliteMetersOpt
     return { missing: Number(row?.['missing'] ?? 0), at: Number(row?.['at'] ?? 0) };
   }
 
+  function spentOn(account: string): number {
+    return Number(sql.spent.get(account, now())?.['spent'] ?? 0);
+  }
   function spend(account: string, amount: number, until: number): number {
     return Number(sql.spend.get(account, amount, until, now())?.['spent']);
   }
@@ -138,9 +141,18 @@ export async function openSqliteMeters({ path, now = Date.now }: SqliteMetersOpt
       await write(() => sql.leave.run(gate, holder));
     },
 
-    spend: (account, amount, until) => write(() => spend(account, amount, until)),
+    spend: (account, amount, until, once) =>
+      write(() => {
+        if (once !== undefined) {
+          // Beside the accounts, as one on which nothing is spent.
+          const mark = `once:${once.name}`;
+          if (sql.spent.get(mark, now()) !== undefined) return spentOn(account);
+          spend(mark, 0, once.until);
+        }
+        return spend(account, amount, until);
+      }),
 
-    spent: (account) => read(() => Number(sql.spent.get(account, now())?.['spent'] ?? 0)),
+    spent: (account) => read(() => spentOn(account)),
 
     reserve: (account, amount, most, holder, leaseMs) =>
       write(() => {

@@ -1,6 +1,6 @@
 // Records in one SQLite file, for all processes of one machine.
 
-import type { Page, RecordKind, Records, Stored } from '../contracts.ts';
+import type { KeptRecord, Page, RecordKind, Records, Stored } from '../contracts.ts';
 import { assertOpen, openConnection, readFrom } from '../sqlite/connection.ts';
 import type { Migrations } from '../sqlite/migrate.ts';
 import { prepareAll } from '../sqlite/prepare.ts';
@@ -51,6 +51,12 @@ const STATEMENTS = {
   pageOf: `SELECT id, version, document FROM records WHERE kind = ? AND place = ? AND id < ? AND ${ALIVE}
     ORDER BY id DESC LIMIT ?`,
   due: `SELECT id, version, document FROM records WHERE kind = ? AND due_at <= ? AND ${ALIVE} ORDER BY due_at LIMIT ?`,
+  dump: `SELECT kind, id, place, version, due_at, expires_at, document FROM records
+    WHERE (kind, id) > (?, ?) AND ${ALIVE} ORDER BY kind, id LIMIT ?`,
+  // A version of what is gone may be one that this id had here.
+  restore: `INSERT INTO records (kind, id, place, version, due_at, expires_at, document)
+    SELECT ?1, ?2, ?3, max(?4, gone.version + 1), ?5, ?6, ?7 FROM gone WHERE true
+    ON CONFLICT (kind, id) DO NOTHING`,
   prune: `DELETE FROM records WHERE (kind, id) IN (SELECT kind, id FROM records WHERE expires_at <= ? LIMIT ?)`,
 } as const;
 
@@ -78,6 +84,8 @@ export async function openSqliteRecords({ path, now = Date.now }: SqliteRecordsO
   }
 
   return {
+    now,
+
     get: ({ name }, id) => read(() => stored(sql.get.get(name, id, now()))),
 
     async put({ name }, id, value, { group, dueAt = null, expiresAt = null }, version) {
@@ -119,10 +127,28 @@ export async function openSqliteRecords({ path, now = Date.now }: SqliteRecordsO
       return writer.write(() => Number(sql.prune.run(until, limit).changes), { durable: false });
     },
 
+    dump: (after, limit) =>
+      read(() => sql.dump.all(after?.kind ?? '', after?.id ?? '', now(), limit).map(kept)),
+
+    restore: ({ kind, id, value, version, group, dueAt, expiresAt }) =>
+      write(() => sql.restore.run(kind, id, group, version, dueAt, expiresAt, JSON.stringify(value))),
+
     async close() {
       await writer.idle();
       if (db.isOpen) db.close();
     },
+  };
+}
+
+function kept(row: Readonly<Record<string, unknown>>): KeptRecord {
+  return {
+    kind: row['kind'] as string,
+    id: row['id'] as string,
+    value: JSON.parse(row['document'] as string) as unknown,
+    version: row['version'] as number,
+    group: row['place'] as string,
+    dueAt: row['due_at'] as number | null,
+    expiresAt: row['expires_at'] as number | null,
   };
 }
 

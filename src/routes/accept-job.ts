@@ -111,7 +111,7 @@ export async function acceptJob(
       const { bytes } = await store.put(key, body, { maxBytes });
       return { name, bytes, mediaType: sniffer.mediaType() };
     },
-    undo: () => store.delete(key),
+    undo: () => drop(store, key),
   });
   let order: JobOrder | undefined;
   let lane: Lane;
@@ -126,7 +126,7 @@ export async function acceptJob(
     lane = await laneOf(order.recipe, result, intake);
     if (lane === 'video') await request.admitTenantMinutes();
   } catch (error) {
-    await store.delete(key);
+    await drop(store, key);
     throw error;
   }
   return enqueue(request, reply, intake, { id, lane, order, source: { key, ...result } });
@@ -166,14 +166,16 @@ export async function enqueue(
       ...(idempotency?.kind === 'own' && { idempotencyKey: keyOf(tenant, idempotency.generation) }),
     })
     .catch(async (error: unknown) => {
-      await store.delete(source.key);
+      // The job may be there all the same, and needs it; if not, the sweeper finds a file without a job.
+      const isUnknown = error instanceof Problem && error.code === 'backend_unavailable';
+      if (!isUnknown) await drop(store, source.key);
       throw error;
     });
   if (job.id === id) {
     request.log.info({ jobId: id, lane, bytes: source.bytes, mediaType: source.mediaType }, 'accepted');
   } else {
     // Whoever took this very request before was thought dead, and was not.
-    await store.delete(source.key);
+    await drop(store, source.key);
     void reply.header('idempotency-replayed', 'true');
   }
   return reply
@@ -181,6 +183,11 @@ export async function enqueue(
     .header('location', jobPath(job.id))
     .header('cache-control', 'no-store')
     .send(viewJob(job));
+}
+
+/** As far as the store can be reached: what stays is swept away as a file without a job. */
+async function drop(store: Pick<BlobStore, 'delete'>, key: string): Promise<void> {
+  await store.delete(key).catch(() => undefined);
 }
 
 const keyOf = (tenant: string, generation: string): string => `${tenant}:${generation}`;

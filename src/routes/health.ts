@@ -2,24 +2,14 @@
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { BlobStore, JobQueue } from '../contracts.ts';
-import type { VideoEngine } from '../engine-contracts.ts';
-
-export interface HealthRoutesOptions {
-  readonly queue: JobQueue;
-  readonly store: BlobStore;
-  readonly videos: VideoEngine;
-  /** Aborted when the process begins to leave. */
-  readonly leaving: AbortSignal;
-}
+import type { Readiness } from '../metrics/readiness.ts';
 
 const check = z.object({ ok: z.boolean(), detail: z.string().optional() });
 const readiness = z.object({ status: z.enum(['ready', 'not_ready']), checks: z.record(z.string(), check) });
-type Check = z.output<typeof check>;
 
-export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (
+export const healthRoutes: FastifyPluginAsyncZod<{ readonly readiness: Readiness }> = async (
   app,
-  { queue, store, videos, leaving },
+  { readiness: look },
 ) => {
   app.get(
     '/livez',
@@ -39,18 +29,14 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (
       config: { scope: 'public', anyHost: true },
       schema: {
         summary: 'Can this process do its work?',
+        description:
+          'In a fleet a server without Redis or S3 is still ready, since it makes images; the checks say what is missing.',
         tags: ['health'],
         response: { 200: readiness, 503: readiness },
       },
     },
     async (_request, reply) => {
-      const checks = {
-        process: leaving.aborted ? { ok: false, detail: 'is leaving' } : { ok: true },
-        queue: await attempt(() => queue.counts()),
-        store: await roomIn(store),
-        ffmpeg: await ffmpegOf(videos),
-      };
-      const ready = Object.values(checks).every(({ ok }) => ok);
+      const { ready, checks } = await look();
       return reply
         .code(ready ? 200 : 503)
         .header('cache-control', 'no-store')
@@ -58,26 +44,3 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (
     },
   );
 };
-
-async function attempt(work: () => Promise<unknown>): Promise<Check> {
-  try {
-    await work();
-    return { ok: true };
-  } catch {
-    return { ok: false, detail: 'does not answer; the log says why' };
-  }
-}
-
-async function roomIn(store: BlobStore): Promise<Check> {
-  try {
-    return (await store.free()) === 0 ? { ok: false, detail: 'the disk is full' } : { ok: true };
-  } catch {
-    return { ok: false, detail: 'cannot be reached; the log says why' };
-  }
-}
-
-/** A server without FFmpeg still serves images, but it is not what it should be: it is not ready. */
-async function ffmpegOf(videos: VideoEngine): Promise<Check> {
-  const { missing } = await videos.capabilities();
-  return missing.length === 0 ? { ok: true } : { ok: false, detail: missing.join(' ') };
-}

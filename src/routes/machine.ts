@@ -13,6 +13,10 @@ const machineView = z.object({
   now: z.iso.datetime(),
   processes: count.describe('That serve'),
   cores: count,
+  roles: z.array(z.enum(['web', 'work'])).describe('What this machine does'),
+  lanes: z
+    .array(z.enum([...LANES, 'chunk']))
+    .describe('That it works on; `chunk`: parts of films of other machines'),
   samples: z
     .array(
       z.object({
@@ -49,7 +53,8 @@ export const machineRoutes: FastifyPluginAsyncZod<{
       config: { scope: 'machine' },
       schema: {
         summary: 'How busy the machine is',
-        description: 'All processes together, in steps of five seconds over the last quarter of an hour.',
+        description:
+          'All processes together, in steps of five seconds over the last quarter of an hour. In a fleet: of the machine that answers; only `queued` and `running` are of all machines.',
         tags: ['about'],
         response: { 200: machineView },
       },

@@ -23,6 +23,9 @@ export interface ResultRoutesOptions {
 const OUTPUT = '/v1/jobs/:id/outputs/:name';
 const FILE = `${OUTPUT}/:file`;
 
+/** How long an address holds under which the store itself gives a result. */
+const LINK_SECONDS = 300;
+
 const outputParams = z.object({ id: z.string(), name: z.string() });
 const fileParams = outputParams.extend({ file: z.string().describe('One of `files` of the output') });
 
@@ -71,22 +74,27 @@ export const resultRoutes: FastifyPluginAsyncZod<ResultRoutesOptions> = async (a
         const bytes = held?.length ?? found.bytes;
         // A run's folder has a random name, and one of a second try in it another one: the key says which bytes these are.
         const etag = found.grows ? undefined : `"${found.key.split('/').slice(2, -1).join('/')}-${bytes}"`;
+        const isKnown = etag !== undefined && matchesETag(request.headers['if-none-match'], etag);
+        const disposition = contentDisposition(
+          fileName(job, name, found.key),
+          request.query.download === true ? 'attachment' : 'inline',
+        );
+        // Only of a single file: relative names, as playlists have them, lead nowhere from there.
+        if (request.method === 'GET' && file === undefined && found.isFinal && !isKnown) {
+          const { mediaType } = found;
+          const elsewhere = await store.link?.(found.key, { seconds: LINK_SECONDS, mediaType, disposition });
+          // The address is as good as a key.
+          if (elsewhere !== undefined)
+            return reply.header('cache-control', 'private, no-store').redirect(elsewhere, 307);
+        }
         void reply
           .header('accept-ranges', 'bytes')
           .header('content-security-policy', "default-src 'none'; sandbox")
           .header('cross-origin-resource-policy', 'cross-origin')
           .header('cache-control', found.isFinal ? 'private, max-age=3600, immutable' : 'no-cache')
-          .header(
-            'content-disposition',
-            contentDisposition(
-              fileName(job, name, found.key),
-              request.query.download === true ? 'attachment' : 'inline',
-            ),
-          );
+          .header('content-disposition', disposition);
         if (etag !== undefined) void reply.header('etag', etag);
-        if (etag !== undefined && matchesETag(request.headers['if-none-match'], etag)) {
-          return reply.code(304).send();
-        }
+        if (isKnown) return reply.code(304).send();
 
         // Ranges are defined for GET alone (RFC 9110 §14.2).
         const wanted =

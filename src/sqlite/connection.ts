@@ -45,8 +45,8 @@ export async function openConnection(path: string, migrations: Migrations): Prom
   }
 }
 
-/** SQLite gives the files beside it (-wal, -shm) the mode of the database. */
-function makePrivate(path: string): void {
+/** Makes the file if it is not there. SQLite gives those beside it (-wal, -shm) the mode of the database. */
+export function makePrivate(path: string): void {
   try {
     // Only if it is new: closing any other descriptor of it would drop SQLite's locks. Synchronous, so that no other
     // connection of this process opens it in between. https://www.sqlite.org/howtocorrupt.html §2.2

@@ -1,7 +1,7 @@
 // A lock between processes: a file that only one can make, with a sign of life; a dead owner's is taken over.
 
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -25,38 +25,40 @@ interface Owner {
 
 /** Undefined while a living owner has it. Rejects with the file system's error, such as ENOENT for a missing folder. */
 export async function takeLock(path: string, options: LockOptions = {}): Promise<CacheLock | undefined> {
-  const { beatMs = 2000 } = options;
-  // Twice: the second time after a dead owner's was put out of the way.
-  for (let tries = 0; tries < 2; tries++) {
-    try {
-      await using file = await open(path, 'wx');
-      const owner = { host: hostname(), pid: process.pid, lock: randomUUID() } satisfies Owner;
-      await file.writeFile(JSON.stringify(owner));
-      const beat = setInterval(() => {
-        const now = new Date();
-        utimes(path, now, now).catch(() => undefined); // purged, with everything around it
-      }, beatMs);
-      return {
-        async release() {
-          clearInterval(beat);
-          // After a purge another's may stand here.
-          if ((await ownerOf(path))?.lock === owner.lock) await rm(path, { force: true });
-        },
-      };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    if (!(await isDead(path, options))) return undefined;
-    await putAway(path, options);
+  const owner: Owner = { host: hostname(), pid: process.pid, lock: randomUUID() };
+  try {
+    await using file = await open(path, 'wx');
+    await file.writeFile(JSON.stringify(owner));
+    return held(path, owner, options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  return undefined;
+  return (await takeOver(path, owner, options)) ? held(path, owner, options) : undefined;
 }
 
-/** Resolves when the lock is free, or its owner dead. */
-export async function lockFree(path: string, options: LockOptions = {}): Promise<void> {
+function held(path: string, owner: Owner, { beatMs = 2000 }: LockOptions): CacheLock {
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => undefined); // purged, with everything around it
+  }, beatMs);
+  return {
+    async release() {
+      clearInterval(beat);
+      // After a purge another's may stand here.
+      if ((await ownerOf(path))?.lock === owner.lock) await rm(path, { force: true });
+    },
+  };
+}
+
+/** Resolves when the lock is free, or its owner dead. Rejects where the signal aborts. */
+export async function lockFree(
+  path: string,
+  options: LockOptions & { readonly signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  const { signal } = options;
   for (let waitMs = 10; ; waitMs = Math.min(100, waitMs * 1.5)) {
     if (!(await exists(path)) || (await isDead(path, options))) return;
-    await sleep(waitMs);
+    await sleep(waitMs, undefined, { ...(signal && { signal }) });
   }
 }
 
@@ -69,15 +71,25 @@ async function isDead(path: string, { deadMs = 10_000 }: LockOptions): Promise<b
   return owner?.host === hostname() && !isAlive(owner.pid);
 }
 
-/** Of several that see the same dead owner one succeeds; and who comes late must not take the new owner's away. */
-async function putAway(path: string, options: LockOptions): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+/**
+ * Puts `owner` in the place of a dead one. Of several that see the same dead owner only the one goes on that has the lock
+ * which is named for it; whoever comes later finds another owner. The file is replaced and never gone in between, so nobody
+ * can slip in. The lock on taking over is one of the same kind: should its owner die too, it is taken over.
+ */
+async function takeOver(path: string, owner: Owner, options: LockOptions): Promise<boolean> {
+  if (!(await isDead(path, options))) return false;
+  const dead = (await ownerOf(path))?.lock;
+  const turn = await takeLock(`${path}.${dead ?? 'unknown'}`, options);
+  if (turn === undefined) return false;
+  const own = `${path}.${owner.lock}`;
   try {
-    await rename(path, aside);
-    if (!(await isDead(aside, options))) await link(aside, path).catch(() => undefined);
-    await rm(aside, { force: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if ((await ownerOf(path))?.lock !== dead || !(await isDead(path, options))) return false;
+    await writeFile(own, JSON.stringify(owner), { flag: 'wx' });
+    await rename(own, path);
+    return true;
+  } finally {
+    await rm(own, { force: true });
+    await turn.release();
   }
 }
 

@@ -54,3 +54,8 @@ export function missing(message: string): Error {
 export function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
+
+/** Of a segment, in bytes. */
+export function tooShort(has: number, said: number): Error {
+  return missing(`a segment has ${has} bytes, and was said to have ${said}`);
+}

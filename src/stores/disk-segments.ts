@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { SegmentStore, StoredPiece } from '../contracts.ts';
 import { limited } from '../lib/limited-body.ts';
-import { asProblem, makeFolder, missing, syncFolder } from './disk-files.ts';
+import { asProblem, makeFolder, syncFolder, tooShort } from './disk-files.ts';
 
 /** What has come is made durable after so many bytes, and after so long, in milliseconds, whichever is first. */
 const KEEP_EVERY_BYTES = 64 * 1024 * 1024;
@@ -52,7 +52,7 @@ export function appendToDisk({ pathOf, free }: DiskSegmentOptions): SegmentStore
     } finally {
       await file?.close();
     }
-    return { bytes: durable, failure };
+    return { bytes: durable, failure, closed: true };
   };
 }
 
@@ -117,8 +117,4 @@ async function* bytesOf(
     }
     if (seen < bytes) throw tooShort(seen, bytes);
   }
-}
-
-function tooShort(has: number, said: number): Error {
-  return missing(`a segment has ${has} bytes, and was said to have ${said}`);
 }

@@ -1,32 +1,14 @@
 // BlobStore in a folder. Published by rename, durable by fsync, never half-written.
 
-import { randomUUID } from 'node:crypto';
-import {
-  constants,
-  copyFile,
-  link,
-  mkdir,
-  open,
-  opendir,
-  rename,
-  rm,
-  stat,
-  statfs,
-  utimes,
-} from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, open, opendir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Blob, BlobStore, ByteRange, LocalFile } from '../contracts.ts';
+import type { Blob, BlobStore, ByteRange } from '../contracts.ts';
 import { limited } from '../lib/limited-body.ts';
-import { asProblem, isMissing, keyParts, makeFolder, safeName, syncFile, syncFolder } from './disk-files.ts';
+import { asProblem, isMissing, keyParts, makeFolder, syncFile, syncFolder } from './disk-files.ts';
 import { appendToDisk, isBlobAlready, joinInto } from './disk-segments.ts';
-
-/** How often an owner's folder of unfinished files says that its owner lives, and when it counts as dead. */
-const SIGN_OF_LIFE_MS = 10_000;
-const DEAD_AFTER_MS = 120_000;
-/** Room kept free for the database and for what is already under way. */
-const RESERVE_BYTES = 64 * 1024 * 1024;
+import { lent, openWorkFolder } from './work-folder.ts';
 
 export interface DiskStoreOptions {
   /** Absolute path; made if missing. Everything stays on this one file system, so that a rename publishes. */
@@ -38,25 +20,10 @@ export interface DiskStoreOptions {
 /** Opens (and makes) the folder: `blobs/` holds what is published, `work/{owner}/` what is not finished. */
 export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<BlobStore> {
   const blobs = join(root, 'blobs');
-  const work = join(root, 'work');
-  const own = join(work, safeName(owner));
   await mkdir(blobs, { recursive: true });
-  await mkdir(own, { recursive: true });
-  const alive = setInterval(() => {
-    const now = new Date();
-    // Gone if this process was paused so long that another one took it for dead.
-    utimes(own, now, now)
-      .catch(() => mkdir(own, { recursive: true }))
-      .catch(() => undefined); // a missing sign of life is noticed where it matters
-  }, SIGN_OF_LIFE_MS);
-
+  const work = await openWorkFolder(root, owner);
+  const { unfinished, free } = work;
   const pathOf = (key: string): string => join(blobs, ...keyParts(key));
-  const unfinished = (): string => join(own, randomUUID());
-
-  const free = async (): Promise<number> => {
-    const { bavail, bsize } = await statfs(root);
-    return Math.max(0, bavail * bsize - RESERVE_BYTES);
-  };
 
   async function publish(key: string, path: string): Promise<Blob> {
     const target = pathOf(key);
@@ -71,11 +38,10 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
   return {
     async put(key, body, { maxBytes, signal }) {
       pathOf(key); // a wrong key must fail before the first byte
-      const path = unfinished();
+      // A body that breaks before the pipeline listens must not end the process; the pipeline will tell of it.
+      body.once('error', () => undefined);
+      const path = await unfinished();
       try {
-        // A body that breaks before the pipeline listens must not end the process; the pipeline will tell of it.
-        body.once('error', () => undefined);
-        await mkdir(own, { recursive: true });
         // Opened before, not by the stream: one that is destroyed while it opens would leave the file behind our removal.
         const file = await open(path, 'wx');
         await pipeline(
@@ -100,8 +66,7 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
     },
 
     async copy(from, to) {
-      const path = unfinished();
-      await mkdir(own, { recursive: true });
+      const path = await unfinished();
       try {
         // Blobs are never written again, so two names may lead to the same bytes.
         await link(pathOf(from), path).catch(async (error: NodeJS.ErrnoException) => {
@@ -124,8 +89,7 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
     async join(pieces, to, { signal } = {}) {
       const [first] = pieces;
       if (first !== undefined && (await isBlobAlready(pieces, pathOf))) return publish(to, pathOf(first.key));
-      const path = unfinished();
-      await mkdir(own, { recursive: true });
+      const path = await unfinished();
       try {
         await joinInto(await open(path, 'wx'), pieces, { pathOf, free, signal });
         return await publish(to, path);
@@ -154,7 +118,7 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
       });
     },
 
-    local: async (key) => handle(pathOf(key), async () => undefined),
+    local: async (key) => lent(pathOf(key), async () => undefined),
 
     async delete(key) {
       await rm(pathOf(key.replace(/\/$/, '')), { recursive: true, force: true });
@@ -162,36 +126,11 @@ export async function openDiskStore({ root, owner }: DiskStoreOptions): Promise<
 
     list: (prefix) => walk(pathOf(prefix.replace(/\/$/, '')), prefix.replace(/\/$/, '')),
 
-    async scratch(name) {
-      const path = join(own, `${safeName(name)}-${randomUUID()}`);
-      await mkdir(path, { recursive: true });
-      return handle(path, () => rm(path, { recursive: true, force: true, maxRetries: 3 }));
-    },
-
+    scratch: work.scratch,
+    tidy: work.tidy,
+    close: work.close,
     free,
-
-    async tidy(dead) {
-      if (dead !== undefined) {
-        await rm(join(work, safeName(dead)), { recursive: true, force: true });
-        return;
-      }
-      for await (const folder of await opendir(work)) {
-        const path = join(work, folder.name);
-        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
-        if (path !== own && Date.now() - mtimeMs > DEAD_AFTER_MS)
-          await rm(path, { recursive: true, force: true });
-      }
-    },
-
-    async close() {
-      clearInterval(alive);
-      await rm(own, { recursive: true, force: true });
-    },
   };
-}
-
-function handle(path: string, dispose: () => Promise<void>): LocalFile {
-  return { path, [Symbol.asyncDispose]: dispose };
 }
 
 async function* walk(path: string, key: string): AsyncIterable<Blob> {

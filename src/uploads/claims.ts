@@ -52,7 +52,7 @@ const LOOK_EVERY_MS = 25;
 const ASK_EVERY_MS = 500;
 
 export function createClaims(options: ClaimsOptions): Claims {
-  const { records, hints, look, patienceMs = PATIENCE_MS, now = Date.now } = options;
+  const { records, hints, look, patienceMs = PATIENCE_MS, now = records.now } = options;
   const active = new Map<string, Set<AbortController>>();
   const closing = new AbortController();
   let idle = (): void => undefined;

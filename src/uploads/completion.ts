@@ -42,7 +42,8 @@ export interface Completion {
   assertThere(claim: Claim): Promise<void>;
   /**
    * As it stands with nobody writing to it; completed, if somebody died before doing so: then like `complete`, or,
-   * `toEnd`, when it is done. Rejects `source_not_found`, also where bytes that count are gone.
+   * `toEnd`, when it is done. Rejects `source_not_found`, of a whole one also where bytes that count are gone: of others
+   * the record is believed until somebody writes behind them.
    */
   settle(id: string, tenant: string, toEnd?: boolean): Promise<Stored<UploadRecord>>;
   /** Of a final, or of a finished part. Rejects `upload_unfinished` where one is gone. */
@@ -55,11 +56,13 @@ export interface Completion {
 
 /** Whoever waits for a joining process looks for such signs. */
 const SIGN_EVERY_MS = 500;
+/** Pieces that are looked at together. */
+const LOOKS_AT_ONCE = 16;
 /** Small ones are complete by then, and no proxy grows impatient. */
 const JOIN_WAIT_MS = 1000;
 
 export function createCompletion(options: CompletionOptions): Completion {
-  const { store, records, claims, places, limits, ttlSeconds, clear, onError, now = Date.now } = options;
+  const { store, records, claims, places, limits, ttlSeconds, clear, onError, now = records.now } = options;
   const { joinWaitMs = JOIN_WAIT_MS } = options;
   const line = createJoinLine();
   const behind = new Set<Promise<unknown>>();
@@ -184,8 +187,12 @@ export function createCompletion(options: CompletionOptions): Completion {
   };
 
   const areThere: Completion['areThere'] = async (pieces) => {
-    for (const { key, bytes } of pieces)
-      if (bytes > 0 && ((await store.stat(key))?.bytes ?? 0) < bytes) return false;
+    const wanted = pieces.filter(({ bytes }) => bytes > 0);
+    for (let seen = 0; seen < wanted.length; seen += LOOKS_AT_ONCE) {
+      const some = wanted.slice(seen, seen + LOOKS_AT_ONCE);
+      const found = await Promise.all(some.map(({ key }) => store.stat(key)));
+      if (found.some((blob, index) => (blob?.bytes ?? 0) < (some[index]?.bytes ?? 0))) return false;
+    }
     return true;
   };
 
@@ -231,13 +238,9 @@ export function createCompletion(options: CompletionOptions): Completion {
         const stored = await claims.quiet(id, tenant);
         const { value } = stored;
         if (value.completedAt !== null || value.writer !== null) return stored;
-        if (!isWhole(value) && (await areThere(value.segments))) return stored;
-        using claim = await claims.take(stored, {}, isWhole(value));
+        if (!isWhole(value)) return stored;
+        using claim = await claims.take(stored, {}, true);
         if (claim === undefined) continue;
-        if (!isWhole(value)) {
-          await discard(claim);
-          throw unknownUpload();
-        }
         const record = await (toEnd ? begin(claim) : complete(claim));
         if (record.completedAt === null) return { ...stored, value: record };
       }

@@ -44,7 +44,7 @@ export type Concatenate = (final: NewFinal) => Promise<Pick<Stored<UploadRecord>
 
 export function createConcatenation(options: ConcatenationOptions): Concatenate {
   const { store, records, completion, places, limits, ttlSeconds, partTtlSeconds, look, remove } = options;
-  const { now = Date.now } = options;
+  const { now = records.now } = options;
 
   return async ({ tenant, name, metadata, parts, admit }) => {
     const concat = { final: parts };
@@ -69,8 +69,7 @@ export function createConcatenation(options: ConcatenationOptions): Concatenate 
       // Whole from the beginning: if this process dies now, another one puts it together.
       const asked = { tenant, name, length, metadata, concat, expiresAt: at + partTtlSeconds * 1000 };
       const value = { ...newUpload(asked, at), offset: length };
-      await places.enter(id, tenant);
-      await records.put(UPLOADS, id, value, placeOf(value, at), 0);
+      await places.enter(id, tenant, () => records.put(UPLOADS, id, value, placeOf(value, at), 0));
       const place = { group: tenant, expiresAt: at + (ttlSeconds + partTtlSeconds) * 1000 };
       if (await records.put(FINALS, key, { id }, place, known?.version ?? 0))
         return completion.settle(id, tenant);

@@ -25,7 +25,7 @@ export interface OpenUploadsOptions {
   readonly partTtlSeconds: number;
   /** How many a tenant may have that are not finished, or parts. Unset: nobody counts them. */
   readonly open?: { readonly meters: Pick<Meters, 'enter' | 'renew' | 'leave'>; readonly most: number };
-  /** Told why one could not be put together; it is kept, and tried again. */
+  /** Told why one could not be put together (it is kept, and tried again), or not be counted. */
   readonly onError?: (error: unknown, id: string) => void;
   readonly patienceMs?: number;
   /** How long a request waits for what is put together, in milliseconds. */
@@ -44,8 +44,11 @@ export interface OpenUploads {
 }
 
 export function openUploads(options: OpenUploadsOptions): OpenUploads {
-  const { open, partTtlSeconds } = options;
-  const places = open === undefined ? NO_PLACES : createOpenPlaces({ ...open, partTtlSeconds });
+  const { open, partTtlSeconds, onError } = options;
+  const places =
+    open === undefined
+      ? NO_PLACES
+      : createOpenPlaces({ ...open, partTtlSeconds, ...(onError && { onError }) });
   const uploads = createUploads({
     ...options,
     places,

@@ -64,7 +64,7 @@ export interface ReceiverOptions {
 const TRIES = 3;
 
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { store, records, claims, completion, places, limits, partTtlSeconds, now = Date.now } = options;
+  const { store, records, claims, completion, places, limits, partTtlSeconds, now = records.now } = options;
   const most = mostOf(limits);
   const expiry = (): number => now() + partTtlSeconds * 1000;
 
@@ -121,18 +121,22 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     }
     const standing = (bytes: number, closed: boolean): Partial<UploadRecord> => ({
       offset: before.offset + bytes - segment.bytes,
-      segments: [...before.segments.slice(0, -1), { ...segment, bytes, closed }],
+      // One that holds nothing, and that nobody may go on with, is forgotten: the sweeper takes what may come of it.
+      segments: [
+        ...before.segments.slice(0, -1),
+        ...(bytes === 0 && !closed ? [] : [{ ...segment, bytes, closed }]),
+      ],
       mediaType,
       // What brings no byte keeps nothing alive.
       ...(bytes > segment.bytes && { expiresAt: expiry() }),
     });
     const room = (before.length ?? limitOf(mediaType)) - before.offset;
-    const { bytes, failure } = await store.append(segment.key, watched(), {
+    const { bytes, failure, closed } = await store.append(segment.key, watched(), {
       at: segment.bytes,
       maxBytes: room,
       ...(checksum === undefined && { kept: (durable: number) => held.commit(standing(durable, false)) }),
     });
-    if (isGone(failure)) await completion.assertThere(held);
+    if (isGone(failure)) throw failure;
     let problem: unknown = failure ?? came.broken();
     let counted = bytes;
     if (
@@ -153,7 +157,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       await completion.discard(held);
       throw problem;
     }
-    const end = standing(counted, true);
+    const end = standing(counted, closed);
     const whole = isWhole({ ...before, ...end });
     await held.commit({ ...end, writer: whole ? joiner(held.record) : null });
     if (counted > segment.bytes) await places.renew(held.id, before.tenant);
@@ -171,8 +175,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const at = now();
       if (length !== null && length > most) throw tooLong(length, most);
       const value = newUpload({ tenant, name, length, metadata, concat, expiresAt: expiry() }, at);
-      await places.enter(id, tenant);
-      await records.put(UPLOADS, id, value, placeOf(value, at), 0);
+      await places.enter(id, tenant, () => records.put(UPLOADS, id, value, placeOf(value, at), 0));
       return { id, value };
     },
 
@@ -184,6 +187,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         return await write(owned, delivery);
       } catch (error) {
         if (isGone(error)) await completion.assertThere(owned);
+        // Removed while its bytes came: where a segment is no open file, what was being written is there again.
+        if (error instanceof Problem && error.code === 'source_not_found') await store.delete(segmentsOf(id));
         throw error;
       } finally {
         // What is being put together behind is still written to.

@@ -44,9 +44,17 @@ export interface Uploads {
   /** Removes it and all that was made of it. False if there was none. */
   remove(id: string, tenant: string): Promise<boolean>;
   /** Removes all that is left of one whose record says that it is gone: its files, what was made of it, the record. */
-  clear(id: string, tenant: string): Promise<void>;
-  /** Removes those whose time has come, and files of no upload; `now` in milliseconds since 1970. Their number. */
-  expire(now: number): Promise<number>;
+  clear(id: string, tenant: string, mediaType?: string | null): Promise<void>;
+  /** Removes those whose time has come, and files of no upload unless `strays` is null; `now` in milliseconds since 1970. Their number. */
+  expire(now: number, strays?: StrayRules | null): Promise<number>;
+}
+
+/** Which files that nothing names are removed. */
+export interface StrayRules {
+  /** A younger one is just being stored, in milliseconds. */
+  readonly afterMs: number;
+  /** Asked before each is removed. Rejects where what is not known may only have been forgotten. */
+  readonly assertKnown?: (() => Promise<void>) | undefined;
 }
 
 export interface UploadsOptions {
@@ -77,7 +85,7 @@ const SWEEP_LEASE_MS = 600_000;
 
 export function createUploads(options: UploadsOptions): Uploads {
   const { store, records, places = NO_PLACES, purge, ttlSeconds, complete, stop } = options;
-  const { now: clock = Date.now } = options;
+  const { now: clock = records.now } = options;
 
   const look: Uploads['look'] = async (id, tenant) => {
     const stored = isId(id) ? await records.get(UPLOADS, id) : undefined;
@@ -87,20 +95,23 @@ export function createUploads(options: UploadsOptions): Uploads {
   };
 
   /** The source first: what is made of it after the purge finds nothing to be made of. The record last: a crash before is made good by the sweeper. */
-  async function clear(id: string, tenant: string): Promise<void> {
+  async function clear(id: string, tenant: string, mediaType?: string | null): Promise<void> {
     await store.delete(uploadKey(id));
     await store.delete(segmentsOf(id));
-    await purge(sourceMark(`${UPLOAD_PREFIX}${id}`, tenant));
+    // Of what is known to be no picture no rendition was ever made: a purge is told to all machines, and kept for them.
+    if (mediaType === undefined || mediaType?.startsWith('image/') === true) {
+      await purge(sourceMark(`${UPLOAD_PREFIX}${id}`, tenant));
+    }
     await places.leave(id, tenant);
     await records.delete(UPLOADS, id);
   }
 
-  async function sweepStrays(now: number): Promise<number> {
+  async function sweepStrays(now: number, { afterMs, assertKnown }: StrayRules): Promise<number> {
     let count = 0;
     for (const prefix of [UPLOADS_FOLDER, SEGMENTS_FOLDER]) {
       for await (const { key, modifiedAt } of store.list(prefix)) {
         const id = key.split('/')[1] ?? '';
-        if (modifiedAt + STRAY_AFTER_MS > now) continue;
+        if (modifiedAt + afterMs > now) continue;
         const record = (await records.get(UPLOADS, id))?.value;
         const isOurs =
           record !== undefined &&
@@ -108,6 +119,7 @@ export function createUploads(options: UploadsOptions): Uploads {
             ? record.completedAt !== null || isWhole(record)
             : record.segments.some((segment) => segment.key === key));
         if (isOurs) continue;
+        await assertKnown?.();
         // Of none that is left, with its folder: nobody will write there again.
         await store.delete(record === undefined && prefix === SEGMENTS_FOLDER ? segmentsOf(id) : key);
         count++;
@@ -116,14 +128,14 @@ export function createUploads(options: UploadsOptions): Uploads {
     return count;
   }
 
-  async function sweep(now: number): Promise<number> {
+  async function sweep(now: number, strays: StrayRules | null): Promise<number> {
     let count = 0;
     for (;;) {
       const due = await records.due(UPLOADS, now, BATCH);
       let cleared = 0;
       for (const stored of due) {
         if (isExpired(stored.value, now)) {
-          await clear(stored.id, stored.value.tenant);
+          await clear(stored.id, stored.value.tenant, stored.value.mediaType);
           cleared++;
         } else {
           // Whatever it is refused for, whoever asks for it is told; the sweep goes on, and comes later each time.
@@ -136,7 +148,7 @@ export function createUploads(options: UploadsOptions): Uploads {
       // What could not be completed may be due still: the next sweep tries again.
       if (due.length < BATCH || cleared === 0) break;
     }
-    return count + (await sweepStrays(now));
+    return strays === null ? count : count + (await sweepStrays(now, strays));
   }
 
   return {
@@ -193,18 +205,18 @@ export function createUploads(options: UploadsOptions): Uploads {
         const gone: UploadRecord = { ...stored.value, writer: null, expiresAt: now };
         if (!(await records.put(UPLOADS, id, gone, { group: tenant, dueAt: now }, stored.version))) continue;
         stop?.(id);
-        await clear(id, tenant);
+        await clear(id, tenant, stored.value.mediaType);
         return true;
       }
     },
 
-    async expire(now) {
+    async expire(now, strays = { afterMs: STRAY_AFTER_MS }) {
       const token = randomUUID();
       const place = { group: '', expiresAt: clock() + SWEEP_LEASE_MS };
       // Another process is at it.
       if (!(await records.put(SWEEP, SWEEP_ID, { token }, place, 0))) return 0;
       try {
-        return await sweep(now);
+        return await sweep(now, strays);
       } finally {
         const own = await records.get(SWEEP, SWEEP_ID);
         if (own?.value.token === token) await records.delete(SWEEP, SWEEP_ID, own.version);

@@ -43,7 +43,7 @@ export interface Webhooks {
 
 /** Sends from now on, until closed. */
 export function startWebhooks(options: WebhooksOptions): Webhooks {
-  const { records, now = Date.now, secrets, version } = options;
+  const { records, now = records.now, secrets, version } = options;
   const endpoints = openEndpoints(records);
   const userAgent = `mediamill/${version}`;
   const dispatcher = startDispatcher({ ...options, now, endpoints, ownSecrets: secrets, userAgent });

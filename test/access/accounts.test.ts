@@ -5,12 +5,13 @@ import { createTenants, usualLimits } from '../../src/access/tenants.ts';
 import { readConfig } from '../../src/config.ts';
 import { newJob } from '../../src/jobs/job.ts';
 import type { Job } from '../../src/jobs/job.ts';
+import { newId } from '../../src/lib/id.ts';
 import { openRegisters } from './records.ts';
 
 const job = (durationSeconds: number | null, extra: Partial<Job> = {}): Job => ({
   ...newJob(
     {
-      id: 'job',
+      id: newId(),
       tenant: 'acme',
       lane: 'video',
       recipe: { outputs: {} },
@@ -63,7 +64,10 @@ it('charges minutes of the source; of what was cancelled, the part that was done
   expect(minutesOf(job(null))).toBe(0);
   await using registers = await openRegisters();
   const charge = createCharge(registers);
-  await charge(job(90));
+  const first = job(90);
+  await charge(first);
+  // Tried again after a crash.
+  await charge(first);
   await charge(job(30));
   await charge(job(null));
   await charge(job(600, { tenant: 'other' }));

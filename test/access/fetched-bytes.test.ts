@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { expect, it } from 'vitest';
 import { accountOf } from '../../src/access/accounts.ts';
 import { createMeterFetched } from '../../src/access/fetched-bytes.ts';
+import { Problem } from '../../src/problems.ts';
 import { openRegisters } from './records.ts';
 import type { Registers } from './records.ts';
 
@@ -74,4 +75,39 @@ it('charges what came of a body that was broken off', async () => {
   await expect(pipeline(broken, through)).rejects.toThrow('reset');
   await new Promise((resolve) => (through.closed ? resolve(undefined) : through.once('close', resolve)));
   expect(await spent(registers)).toBe(5 * KIB);
+});
+
+it('goes on where nobody can count, and counts it with what comes later', async () => {
+  await using registers = await openRegisters();
+  const away = new Problem('backend_unavailable', 'away');
+  let isAway = true;
+  const through = createMeterFetched({
+    now: registers.now,
+    meters: {
+      spend: (...what) => (isAway ? Promise.reject(away) : registers.meters.spend(...what)),
+    },
+    limitsOf: () => Promise.reject(away),
+  })('acme');
+  const body = Readable.from(
+    (async function* () {
+      for (let chunks = 0; chunks < 40; chunks++) {
+        isAway = chunks < 20;
+        yield Buffer.alloc(64 * KIB);
+      }
+    })(),
+  );
+  const [bytes] = await Promise.all([buffer(through), pipeline(body, through)]);
+  expect(bytes.length).toBe(40 * 64 * KIB);
+  expect(await spent(registers)).toBe(40 * 64 * KIB);
+});
+
+it('ends a download whose count fails for another reason', async () => {
+  await using registers = await openRegisters();
+  const broken = createMeterFetched({
+    now: registers.now,
+    meters: { spend: () => Promise.reject(new Error('a fault')) },
+    limitsOf: async () => ({ bytesPerDay: null }),
+  })('acme');
+  broken.resume();
+  await expect(pipeline(Readable.from([Buffer.alloc(1)]), broken)).rejects.toThrow('a fault');
 });

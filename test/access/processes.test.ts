@@ -9,6 +9,7 @@ import { clipFixture, imageFixture } from '../support/fixtures.ts';
 import { fromEveryProcess } from '../support/jobs.ts';
 import { limitTenant, makeKey, revokeKey } from '../support/keys.ts';
 import { forksOf } from '../support/processes.ts';
+import { configIn } from '../support/mode.ts';
 import { startProgram } from '../support/program.ts';
 import type { Program } from '../support/program.ts';
 import { readFile } from 'node:fs/promises';
@@ -79,7 +80,7 @@ it('bytes a day are counted over both, and bad requests cost what they sent', as
   expect((await send(headers, '/v1/images?width=10', photo)).status).toBe(200);
   expect((await send(headers, '/v1/images?width=many', photo)).status).toBe(400);
   expect((await send(headers, '/v1/images?width=10', photo)).status).toBe(200);
-  const meters = await openMeters({ DATA_DIR: program.dataDir });
+  const meters = await openMeters(configIn(program.dataDir));
   const account = accountOf('bytes', 'sender', Date.now()).name;
   // What was refused may have come whole or not.
   await eventually('settled', async () => {
@@ -116,7 +117,7 @@ it('jobs that wait or run are counted over both, and minutes are charged once th
       const view = (await call(program.address, `/v1/jobs/${id}?wait=10`, { headers })).json() as JobView;
       return view.status === 'succeeded';
     });
-  const meters = await openMeters({ DATA_DIR: program.dataDir });
+  const meters = await openMeters(configIn(program.dataDir));
   const spent = (): Promise<number> => meters.spent(accountOf('minutes', 'filmer', Date.now()).name);
   await eventually('both are charged', async () => (await spent()) > 0.06);
   expect(await spent()).toBeCloseTo(4 / 60, 2);
@@ -134,7 +135,7 @@ it('jobs that wait or run are counted over both, and minutes are charged once th
 
 it('minutes are charged of streams too, and of jobs that are removed in the middle', async () => {
   const { headers } = await makeKey(program.dataDir, { tenant: 'streamer' });
-  const meters = await openMeters({ DATA_DIR: program.dataDir });
+  const meters = await openMeters(configIn(program.dataDir));
   const spent = (): Promise<number> => meters.spent(accountOf('minutes', 'streamer', Date.now()).name);
   const clip = await readFile(await clipFixture({ seconds: 2, width: 64, height: 48 }));
   const streamed = await send(headers, '/v1/videos?height=32&delivery=stream', clip);

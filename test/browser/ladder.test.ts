@@ -43,7 +43,8 @@ async function submit(server: TestServer, outputs: Record<string, unknown>): Pro
 const urlOf = (job: JobView, name: string): string =>
   job.outputs.find((output) => output.name === name)?.url ?? '';
 
-describe.skipIf(browserIsMissing())('in a real browser', () => {
+// Both take as long as their film lasts.
+describe.skipIf(browserIsMissing()).concurrent('in a real browser', () => {
   let browser: Browser;
   let place: Folder;
   beforeAll(async () => {

@@ -58,7 +58,8 @@ function playlist(segments: readonly number[], end: '' | '#EXT-X-ENDLIST' = '#EX
   ].join('\n');
 }
 
-describe.skipIf(browserIsMissing())('in a real browser', () => {
+// Each has a page of its own, and plays in its own time.
+describe.skipIf(browserIsMissing()).concurrent('in a real browser', () => {
   let browser: Browser;
   let place: Folder;
 

@@ -129,7 +129,12 @@ test.runIf(HAS_PROC)('a stopped process is told as silent, and what it counted s
 });
 
 test('the admin port says how many processes serve, and takes nothing', async () => {
-  expect(await (await fetch(`${admin}/readyz`)).json()).toEqual({ status: 'ready', serving: 2, of: 2 });
+  expect(await (await fetch(`${admin}/readyz`)).json()).toEqual({
+    status: 'ready',
+    serving: 2,
+    ready: 2,
+    of: 2,
+  });
   expect(await (await fetch(`${admin}/livez`)).json()).toEqual({ status: 'ok' });
   expect((await fetch(`${admin}/metrics`, { method: 'POST', body: 'x' })).status).toBe(405);
   expect((await fetch(`${admin}/metrics`, { method: 'HEAD' })).status).toBe(200);

@@ -23,7 +23,7 @@ const log = pino({ base: { pid: process.pid } }, pino.destination({ fd: 1, sync:
 if (cluster.isPrimary) {
   runPrimary({ config, log, env: { UV_THREADPOOL_SIZE: String(threadPoolSize(config)) } });
 } else {
-  await runProcess({ config, log, owner: process.env[OWNER_VARIABLE] ?? '', startServer });
+  await runProcess({ config, log, owner: process.env[OWNER_VARIABLE] ?? '', machine: '', startServer });
 }
 
 /** A native call in libuv's pool that goes on for minutes, as an image that cannot be stopped. */

@@ -1,12 +1,20 @@
 // The policy of the primary, table by table: no process, no clock, no signal.
 
 import { describe, expect, test } from 'vitest';
+import { UNAVAILABLE_CODE } from '../../src/cluster/messages.ts';
 import { initialState, START_ATTEMPTS, SUPERVISION, wakeAt } from '../../src/cluster/supervision.ts';
 import type { SupervisorAction, SupervisorEvent, SupervisorState } from '../../src/cluster/supervision.ts';
 import { supervise } from '../../src/cluster/supervisor.ts';
 
 const DRAIN = 20_000;
-const { stable, start: startTime, overrun: overrunTime, margin, longestBackoff } = SUPERVISION;
+const {
+  stable,
+  start: startTime,
+  overrun: overrunTime,
+  margin,
+  longestBackoff,
+  longestUnavailable,
+} = SUPERVISION;
 
 /** A supervisor on a clock of the test's own; actions are written as short words. */
 class Supervised {
@@ -33,6 +41,8 @@ class Supervised {
   overrun = (process: number): string[] => this.on({ type: 'overrun', process });
   died = (process: number, signal = 'SIGKILL'): string[] =>
     this.on({ type: 'exited', process, code: null, signal });
+  unavailable = (process: number): string[] =>
+    this.on({ type: 'exited', process, code: UNAVAILABLE_CODE, signal: null });
   left = (process: number): string[] => this.on({ type: 'exited', process, code: 0, signal: null });
   reload = (): string[] => this.on({ type: 'reload' });
   stop = (signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): string[] => this.on({ type: 'stop', signal });
@@ -134,6 +144,37 @@ describe('start', () => {
     expect(all.pass(1000)).toEqual([]);
     expect(all.died(1)).toEqual([]);
     expect(all.pass(100)).toEqual(['fork 2 in 0']);
+  });
+});
+
+describe('Redis or S3 away', () => {
+  test('nobody gives up, and the waits stay short', () => {
+    const all = new Supervised(2);
+    all.pass(0);
+    for (let id = 1; id <= 20; id += 1) {
+      // Nothing else is forked meanwhile: the first goes ahead alone.
+      expect(all.unavailable(id)).toEqual([`abandon ${id}`]);
+      expect(all.wait).toBeLessThanOrEqual(longestUnavailable);
+      expect(all.pass(all.wait ?? 0)).toEqual([`fork ${id + 1} in 0`]);
+    }
+    all.unavailable(21);
+    expect(all.wait).toBe(longestUnavailable);
+    all.pass(all.wait ?? 0);
+    expect(all.ready(22)).toEqual(['fork 23 in 1']);
+  });
+
+  test('a mistake in the settings that shows afterwards is still told three times at most', () => {
+    const all = new Supervised(1);
+    all.pass(0);
+    for (let id = 1; id <= 5; id += 1) {
+      all.unavailable(id);
+      all.pass(all.wait ?? 0);
+    }
+    for (let id = 6; id < 5 + START_ATTEMPTS; id += 1) {
+      expect(all.died(id)).toEqual([]);
+      all.pass(all.wait ?? 0);
+    }
+    expect(all.died(5 + START_ATTEMPTS)).toEqual(['exit 1']);
   });
 });
 

@@ -137,6 +137,22 @@ export function metersContract(name: string, open: () => Promise<MetersBackend>)
       expect(await right.spend('a', 1, backend.now() + 1000)).toBe(1);
     });
 
+    it('spends once under a name, however often it is tried, on whatever account, while that is kept', async () => {
+      const { left, right } = backend;
+      const until = backend.now() + 10 * MINUTE;
+      const once = { name: 'job', until: backend.now() + MINUTE };
+      const tries = Array.from({ length: 20 }, (_, index) =>
+        (index % 2 === 0 ? left : right).spend('a', 2.5, until, once),
+      );
+      expect(await Promise.all(tries)).toEqual(Array.from({ length: 20 }, () => 2.5));
+      // A day later it would be another account.
+      expect(await left.spend('b', 2.5, until, once)).toBe(0);
+      expect(await left.spend('a', 1, until, { ...once, name: 'other' })).toBe(3.5);
+      expect(await left.spend('a', 1, until)).toBe(4.5);
+      backend.pass(MINUTE);
+      expect(await right.spend('a', 2.5, until, { ...once, until })).toBe(7);
+    });
+
     it('sets aside no more than there is, on both sides together, beside what was spent', async () => {
       const { left, right } = backend;
       const until = backend.now() + 10 * MINUTE;

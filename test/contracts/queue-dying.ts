@@ -2,7 +2,16 @@
 
 import { describe, expect, it } from 'vitest';
 import type { JobResult } from '../../src/contracts.ts';
-import { aJob, aResult, eventually, handler, until, untilAborted, untilStatus } from './queue-jobs.ts';
+import {
+  aJob,
+  aResult,
+  eventually,
+  handler,
+  takingOne,
+  until,
+  untilAborted,
+  untilStatus,
+} from './queue-jobs.ts';
 import type { Sides } from './queue-sides.ts';
 
 export function dying(here: Sides): void {
@@ -13,7 +22,7 @@ export function dying(here: Sides): void {
         await wake.promise;
         return aResult('of the sleeper');
       });
-      here.left.work('image', sleeper, { concurrency: 1 });
+      here.left.work('image', takingOne(sleeper), { concurrency: 1 });
       const { id } = await here.right.add(aJob());
       await untilStatus(here.right, id, 'running');
       await here.expireLeases();
@@ -36,7 +45,7 @@ export function dying(here: Sides): void {
         if (job.attempt === 1) tell = () => context.progress({ progress: 0.9 });
         return end.promise;
       });
-      here.left.work('image', work, { concurrency: 1 });
+      here.left.work('image', takingOne(work), { concurrency: 1 });
       const { id } = await here.right.add(aJob());
       await untilStatus(here.right, id, 'running');
       await here.expireLeases();
@@ -56,7 +65,7 @@ export function dying(here: Sides): void {
         context.signal.addEventListener('abort', () => reasons.push(context.signal.reason));
         return untilAborted(job, context);
       });
-      here.left.work('image', work, { concurrency: 1 });
+      here.left.work('image', takingOne(work), { concurrency: 1 });
       const { id } = await here.right.add(aJob());
       await untilStatus(here.right, id, 'running');
       await here.expireLeases();

@@ -145,6 +145,7 @@ export function ending(here: Sides): void {
       here.left.work('image', work, { concurrency: 1 });
       const { id } = await here.right.add(aJob());
       await untilStatus(here.right, id, 'running');
+      await eventually(() => work.started.length > 0);
       await here.left.close();
       expect(reasons).toMatchObject([{ why: 'handed_back' }]);
       expect(await here.right.get(id)).toMatchObject({ status: 'queued', attempt: 0 });
@@ -163,6 +164,7 @@ export function ending(here: Sides): void {
       const running = await here.right.add(aJob());
       const waiting = await here.right.add(aJob());
       await untilStatus(here.right, running.id, 'running');
+      await eventually(() => work.started.length > 0);
       const closing = here.left.close({ deadline: here.backend.now() + 1e12 });
       go.resolve();
       await closing;

@@ -79,6 +79,11 @@ export function handler(
   };
 }
 
+/** The same, but its process takes no second job: not its own either, when it looks as if that were a dead one's. */
+export function takingOne(work: RecordingHandler): RecordingHandler {
+  return { ...work, able: async () => work.started.length === 0 };
+}
+
 /** Works until it is stopped, then throws why. */
 export function untilAborted(_: Job, { signal }: JobContext): Promise<never> {
   return new Promise((_resolve, reject) => {

@@ -10,6 +10,7 @@ import {
   eventsUntil,
   eventually,
   handler,
+  takingOne,
   until,
   untilAborted,
   untilStatus,
@@ -120,7 +121,7 @@ export function moving(here: Sides): void {
       await untilStatus(here.right, second.id, 'succeeded');
     });
 
-    it('keeps the order: the highest priority first, then the oldest', async () => {
+    it('keeps the order: the highest priority first, then the one that came first', async () => {
       const [a, b, c, d] = [
         aVideo(true),
         aVideo(true, { priority: 1 }),
@@ -129,11 +130,11 @@ export function moving(here: Sides): void {
       ];
       const sort = sorting();
       here.left.work('video', sort, { concurrency: 1 });
-      for (const job of [c, d, a, b]) {
+      for (const job of [a, b, c, d]) {
         await here.left.add(job);
         await until(here.left, job.id, isMoved);
       }
-      expect(sort.started.map((job) => job.id)).toEqual([c.id, d.id, a.id, b.id]);
+      expect(sort.started.map((job) => job.id)).toEqual([a.id, b.id, c.id, d.id]);
       const films = handler();
       here.right.work('film', films, { concurrency: 1 });
       await untilStatus(here.left, c.id, 'succeeded');
@@ -182,7 +183,7 @@ export function moving(here: Sides): void {
         await wake.promise;
         throw new Reroute('film');
       });
-      here.left.work('video', sleeper, { concurrency: 1 });
+      here.left.work('video', takingOne(sleeper), { concurrency: 1 });
       const { id } = await here.right.add(aVideo(true));
       await untilStatus(here.right, id, 'running');
       await here.expireLeases();

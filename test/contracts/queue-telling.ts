@@ -15,6 +15,7 @@ export function telling(here: Sides): void {
       });
       const isLast = (event: JobEvent): boolean => event.type === 'removed';
       const live = Promise.all([eventsUntil(here.left, {}, isLast), eventsUntil(here.right, {}, isLast)]);
+      await asked(here);
       const job = await here.left.add(aJob());
       here.right.work('image', work, { concurrency: 1 });
       await until(here.left, job.id, ({ status, attempt }) => status === 'queued' && attempt === 1);
@@ -52,6 +53,7 @@ export function telling(here: Sides): void {
       let seen = 0;
       const isLast = (): boolean => ++seen === count;
       const reading = eventsUntil(here.right, {}, isLast);
+      await asked(here);
       const queues = [here.left, here.right];
       const jobs = await Promise.all(
         Array.from({ length: count }, (_, index) => (queues[index % 2] ?? here.left).add(aJob())),
@@ -62,8 +64,10 @@ export function telling(here: Sides): void {
 
     it('tells those of one tenant, or of one job, and no others', async () => {
       const fromNow = eventsUntil(here.right, { of: { tenant: 'one' } }, ({ type }) => type === 'removed');
+      await asked(here);
       const first = await here.left.add(aJob({ tenant: 'one' }));
       const ofFirst = eventsUntil(here.right, { of: { jobId: first.id } }, ({ type }) => type === 'removed');
+      await asked(here);
       const second = await here.left.add(aJob({ tenant: 'two' }));
       const third = await here.left.add(aJob({ tenant: 'one' }));
       for (const { id } of [second, first, third]) await here.left.cancel(id);
@@ -213,6 +217,7 @@ export function telling(here: Sides): void {
       const [fresh, stale] = [{}, { after: 1_000_000_000 }].map((options) =>
         eventsUntil(here.right, options, () => true),
       );
+      await asked(here);
       const second = await here.left.add(aJob());
       expect(await fresh).toMatchObject([{ jobId: second.id }]);
       expect(await stale).toMatchObject([{ jobId: second.id }]);
@@ -250,4 +255,9 @@ export function telling(here: Sides): void {
       expect(await here.right.changed(job.id, job.revision, stop.signal)).toEqual(job);
     });
   });
+}
+
+/** Resolves once all that the queues were asked so far is done: events "from now on" begin before what follows. */
+async function asked(here: Sides): Promise<void> {
+  await Promise.all([here.left.newestEvent(), here.right.newestEvent()]);
 }

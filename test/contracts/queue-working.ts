@@ -33,9 +33,9 @@ export function working(here: Sides): void {
       });
     });
 
-    it('takes the highest priority first, then the oldest', async () => {
+    it('takes the highest priority first, then the one that came first', async () => {
       const [a, b, c, d] = [aJob(), aJob({ priority: 1 }), aJob({ priority: -1 }), aJob({ priority: 1 })];
-      for (const job of [d, c, b, a]) await here.left.add(job);
+      for (const job of [a, b, c, d]) await here.left.add(job);
       const work = handler();
       here.right.work('image', work, { concurrency: 1 });
       await untilStatus(here.left, c.id, 'succeeded');

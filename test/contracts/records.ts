@@ -43,6 +43,13 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
       expect(await right.get(OTHERS, 'a')).toBeUndefined();
     });
 
+    it('tells one time to all', () => {
+      const { left, right } = backend;
+      expect([left.now(), right.now()]).toEqual([backend.now(), backend.now()]);
+      backend.pass(5);
+      expect(right.now()).toBe(backend.now());
+    });
+
     it('writes only over the version that was read', async () => {
       const { left, right } = backend;
       expect(await left.put(NOTES, 'a', { text: '1' }, HERE, 0)).toBe(true);
@@ -106,6 +113,20 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
       expect(await ids(now + 1000)).toEqual(['later']);
     });
 
+    it('finds what is due behind any number of expired ones', async () => {
+      const { left, right } = backend;
+      const [dueAt, expiresAt] = [backend.now(), backend.now() + 1000];
+      const ids = Array.from({ length: 1200 }, (_, index) => `expired-${index}`);
+      await Promise.all(ids.map((id) => left.put(NOTES, id, { text: '' }, { ...HERE, dueAt, expiresAt }, 0)));
+      await left.put(NOTES, 'a', { text: '' }, { ...HERE, dueAt: dueAt + 1 }, 0);
+      await left.put(NOTES, 'b', { text: '' }, { ...HERE, dueAt: dueAt + 2 }, 0);
+      backend.pass(1000);
+      const due = async (limit: number): Promise<string[]> =>
+        (await right.due(NOTES, backend.now(), limit)).map(({ id }) => id);
+      expect(await due(1)).toEqual(['a']);
+      expect(await due(10)).toEqual(['a', 'b']);
+    });
+
     it('forgets what has expired: it may be made anew', async () => {
       const { left, right } = backend;
       const soon = { ...HERE, dueAt: backend.now(), expiresAt: backend.now() + 1000 };
@@ -152,5 +173,71 @@ export function recordsContract(name: string, open: () => Promise<RecordsBackend
         expect(seen.size).toBe(4 + 3 + 1 + 5 + 2);
       },
     );
+
+    it('gives out all that is kept, by kind and id, piece by piece', async () => {
+      const { left, right } = backend;
+      const now = backend.now();
+      await left.put(OTHERS, 'a', { text: 'of the last kind' }, HERE, 0);
+      for (const id of ['c', 'a', 'b']) await left.put(NOTES, id, { text: id }, HERE, 0);
+      const timed = { group: 'there', dueAt: now + 5, expiresAt: now + 1000 };
+      await left.put(NOTES, 'b', { text: 'again' }, timed, await versionOf(left, 'b'));
+      await left.put(NOTES, 'bb', { text: 'soon gone' }, { ...HERE, expiresAt: now + 10 }, 0);
+      backend.pass(10);
+      const first = await right.dump(undefined, 2);
+      const plain = { group: 'here', dueAt: null, expiresAt: null };
+      expect(first).toEqual([
+        { kind: 'note', ...(await left.get(NOTES, 'a')), ...plain },
+        { kind: 'note', ...(await left.get(NOTES, 'b')), ...timed },
+      ]);
+      const second = await right.dump(first[1], 2);
+      expect(second).toEqual([
+        { kind: 'note', ...(await left.get(NOTES, 'c')), ...plain },
+        { kind: 'other', ...(await left.get(OTHERS, 'a')), ...plain },
+      ]);
+      expect(await right.dump(second[1], 2)).toEqual([]);
+    });
+
+    it('takes a record over with its version, its group and its times, and goes on from there', async () => {
+      const { left, right } = backend;
+      const now = backend.now();
+      const kept = { id: 'a', value: { text: 'kept' }, version: 7, group: 'there' };
+      const times = { dueAt: now + 5, expiresAt: now + 1000 };
+      expect(await left.restore({ kind: 'note', ...kept, ...times })).toBe(true);
+      expect(await right.get(NOTES, 'a')).toEqual({ id: 'a', value: { text: 'kept' }, version: 7 });
+      expect(await right.get(OTHERS, 'a')).toBeUndefined();
+      const listed = await right.list(NOTES, { group: 'there', limit: 10 });
+      expect(listed.items).toEqual([await right.get(NOTES, 'a')]);
+      expect(await right.due(NOTES, now + 4, 10)).toEqual([]);
+      expect(await right.due(NOTES, now + 5, 10)).toHaveLength(1);
+      expect(await right.put(NOTES, 'a', { text: 'x' }, HERE, 0)).toBe(false);
+      expect(await right.put(NOTES, 'a', { text: 'next' }, { group: 'there', ...times }, 7)).toBe(true);
+      expect(await versionOf(left, 'a')).toBe(8);
+      backend.pass(1000);
+      expect(await right.get(NOTES, 'a')).toBeUndefined();
+    });
+
+    it('does not take over what is there, and gives no version a second time', async () => {
+      const { left, right } = backend;
+      const kept = { kind: 'note', value: { text: 'kept' }, version: 1, group: 'here' };
+      const times = { dueAt: null, expiresAt: null };
+      await left.put(NOTES, 'a', { text: 'mine' }, HERE, 0);
+      expect(await right.restore({ ...kept, id: 'a', ...times, version: 9 })).toBe(false);
+      expect(await left.get(NOTES, 'a')).toMatchObject({ value: { text: 'mine' } });
+      expect(await right.restore({ ...kept, id: 'b', ...times })).toBe(true);
+      expect(await right.restore({ ...kept, id: 'b', ...times })).toBe(false);
+      await left.delete(NOTES, 'b');
+      // Whoever still holds what was read before must not write over it: the version is a new one.
+      expect(await right.restore({ ...kept, id: 'b', ...times })).toBe(true);
+      expect(await versionOf(left, 'b')).toBeGreaterThan(kept.version);
+    });
+
+    it('takes one over once, if two ask for it', async () => {
+      const { left, right } = backend;
+      const kept = { kind: 'note', id: 'a', value: { text: '' }, version: 3, group: 'here' };
+      const won = await Promise.all(
+        [left, right, left, right].map((side) => side.restore({ ...kept, dueAt: null, expiresAt: null })),
+      );
+      expect(won.filter(Boolean)).toHaveLength(1);
+    });
   });
 }

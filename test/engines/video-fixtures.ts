@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createVideoEngine } from '../../src/engines/ffmpeg.ts';
+import type { JobContext } from '../../src/contracts.ts';
 import type { VideoEngineOptions } from '../../src/engines/ffmpeg.ts';
 import type {
   ChunkShelf,
@@ -114,6 +115,7 @@ export async function produce(
     onOutput?: (name: string, output: ProducedOutput) => Promise<void>;
     onRestart?: () => void;
     chunks?: ChunkShelf;
+    share?: JobContext['share'];
   } = {},
 ): Promise<Made> {
   const scratch = place.join(`scratch-${scratches++}`);

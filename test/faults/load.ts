@@ -112,42 +112,60 @@ export interface Load {
   readonly accepted: readonly AcceptedJob[];
   /** Requests that got no 202: the connection broke, or 503. Each was sent again. */
   readonly broken: number;
+  /** Promises that were broken by the answers: a repeated request that made a second job. */
+  readonly violations: readonly string[];
 }
 
-/** Posts `jobs` jobs at random moments within `milliseconds`, each until it is answered with 202. */
+/**
+ * Posts `jobs` jobs at random moments within `milliseconds`, each until it is answered with 202. With a `key`, each has an
+ * Idempotency-Key that begins with it, is sent once more when it was answered, and must then be the same job.
+ */
 export async function postLoad(
   address: () => string,
   random: Random,
-  options: { readonly jobs: number; readonly milliseconds: number; readonly signal: AbortSignal },
+  options: {
+    readonly jobs: number;
+    readonly milliseconds: number;
+    readonly signal: AbortSignal;
+    readonly key?: string;
+  },
 ): Promise<Load> {
+  const { signal, key } = options;
   const accepted: AcceptedJob[] = [];
+  const violations: string[] = [];
   let broken = 0;
+  const persistently = async (task: Task, headers: Readonly<Record<string, string>>): Promise<string> => {
+    for (;;) {
+      const id = await postTask(address(), task, headers);
+      if (id !== undefined) return id;
+      broken++;
+      await sleep(100, undefined, { signal });
+    }
+  };
   // Every kind once before any comes twice.
   const plan = Array.from({ length: options.jobs }, (_, index) => ({
     task: TASKS[index] ?? random.pick(TASKS),
     at: random.next() * options.milliseconds,
   }));
   await Promise.all(
-    plan.map(async ({ task, at }) => {
-      await sleep(at, undefined, { signal: options.signal });
-      for (;;) {
-        const id = await postTask(address(), task);
-        if (id !== undefined) {
-          accepted.push({ id, name: task.name, outputs: task.outputs });
-          return;
-        }
-        broken++;
-        await sleep(100, undefined, { signal: options.signal });
-      }
+    plan.map(async ({ task, at }, index) => {
+      await sleep(at, undefined, { signal });
+      const headers = key === undefined ? {} : { 'idempotency-key': `${key}-${index}` };
+      const id = await persistently(task, headers);
+      accepted.push({ id, name: task.name, outputs: task.outputs });
+      if (key === undefined) return;
+      const again = await persistently(task, headers);
+      if (again !== id) violations.push(`${task.name}: the job ${id} was made again as ${again}`);
     }),
   );
-  return { accepted, broken };
+  return { accepted, broken, violations };
 }
 
 /** The id of the job, or undefined where no 202 came. A 202 whose body broke off counts: it was promised. */
 async function postTask(
   address: string,
   { path, headers = {}, recipe, source }: Task,
+  added: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
   const content = await source();
   const sent =
@@ -162,13 +180,18 @@ async function postTask(
     const answer = await call(address, path, {
       method: 'POST',
       body: sent.body,
-      headers: { ...headers, ...sent.headers },
+      headers: { ...headers, ...sent.headers, ...added },
       timeoutMs: 30_000,
       onHead({ statusCode, headers: { location } }) {
         if (statusCode === 202) promised = location?.split('/').at(-1);
       },
     });
-    if (answer.status !== 202 && answer.status !== 503) {
+    // 409: an earlier sending of it is still at work, or its process has died over it a moment ago.
+    if (
+      answer.status !== 202 &&
+      answer.status !== 503 &&
+      !('idempotency-key' in added && answer.status === 409)
+    ) {
       throw new UnexpectedAnswer(`POST ${path}: ${answer.status} ${answer.body.toString()}`);
     }
   } catch (error) {

@@ -4,14 +4,15 @@ import { parseArgs } from 'node:util';
 import { HAS_PROC } from '../support/processes.ts';
 import { chunkRound } from './chunks.ts';
 import { prepareLoad } from './load.ts';
+import { FLEET, fleetRound } from './fleet.ts';
 import { runRound } from './round.ts';
 import type { Report } from './round.ts';
 import { SPECIAL_ROUNDS } from './special.ts';
 import { uploadRound } from './uploads.ts';
 
-const USAGE = `node test/faults/main.ts [--rounds 30] [--seed 1] [--only random|special|chunks|uploads|<part of a name>]
+const USAGE = `node test/faults/main.ts [--rounds 30] [--seed 1] [--only random|special|chunks|uploads|fleet|<part of a name>]
 Rounds with kill -9 at random moments, then the rounds with a plan. Ends with 1 if any promise was broken.
-A round is repeated by --rounds 1 --seed <its seed> --only random, or --only chunks or uploads.`;
+A round is repeated by --rounds 1 --seed <its seed> --only random, or --only chunks, uploads or fleet.`;
 
 const { values } = parseArgs({
   options: {
@@ -54,8 +55,19 @@ const uploads: Round[] = Array.from({ length: uploadRounds }, (_, index) => [
   `uploads, seed ${seed + index}`,
   () => uploadRound({ seed: seed + index, uploads: 4, faults: 6, signal: over.signal }),
 ]);
+const fleetRounds = values.only === 'fleet' ? rounds : ['', 'special'].includes(values.only) ? 2 : 0;
+const fleets: Round[] = Array.from({ length: fleetRounds }, (_, index) => [
+  `fleet, seed ${seed + index}`,
+  () => fleetRound({ ...FLEET, seed: seed + index, long: (seed + index) % 5 === 0, signal: over.signal }),
+]);
 const isPart = !['', 'random', 'special'].includes(values.only);
-const plan = [...(isPart ? [] : random), ...(values.only === 'random' ? [] : special), ...chunks, ...uploads];
+const plan = [
+  ...(isPart ? [] : random),
+  ...(values.only === 'random' ? [] : special),
+  ...chunks,
+  ...uploads,
+  ...fleets,
+];
 
 const COLUMNS =
   'round            jobs  killed: process ffmpeg primary  cut off  attempts  left  orphan ms  seconds';

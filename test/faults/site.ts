@@ -1,13 +1,19 @@
 // The program under fault: where it runs, how it is hurt and started again, what is seen of it meanwhile.
 
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AddressInfo } from 'node:net';
 import { eventually } from '../support/eventually.ts';
-import { encodersOf, forkBehind, forksOf, isAlive, killNow, orphansOf } from '../support/processes.ts';
+import { freePort } from '../support/free-port.ts';
+import {
+  descendants,
+  encodersOf,
+  forkBehind,
+  forksOf,
+  isAlive,
+  killNow,
+  orphansOf,
+} from '../support/processes.ts';
 import type { ProcessInfo } from '../support/processes.ts';
 import { startProgram } from '../support/program.ts';
 import type { Program } from '../support/program.ts';
@@ -20,6 +26,8 @@ export interface Site extends AsyncDisposable {
   readonly dataDir: string;
   /** As it runs now: another one after the primary was killed. */
   readonly program: Program;
+  /** All its lives so far, the present one last. */
+  readonly lives: readonly Program[];
   /** The same address in all its lives: that its port can be taken again is part of the test. */
   readonly address: string;
   readonly kills: Readonly<Record<Fault, number>>;
@@ -32,6 +40,8 @@ export interface Site extends AsyncDisposable {
   forkAtWork(): Promise<number>;
   /** The FFmpeg or ffprobe that is at work, once there is one. */
   toolAtWork(tool: Tool): Promise<number>;
+  /** Everything at once, as when the machine loses its power, but for the disk. It stays off until `restart`. */
+  powerOff(): Promise<void>;
   /** Starts the program on the same folder and port, after it was stopped. */
   restart(): Promise<void>;
 }
@@ -40,22 +50,33 @@ export interface Site extends AsyncDisposable {
 const ORPHAN_MS = 2000;
 const GIVE_UP_MS = 20_000;
 
-export async function openSite(settings: Readonly<Record<string, string>>): Promise<Site> {
+export async function openSite(
+  settings: Readonly<Record<string, string>>,
+  { servingMs }: { readonly servingMs?: number } = {},
+): Promise<Site> {
   const dataDir = await realpath(await mkdtemp(join(tmpdir(), 'mediamill-faults-')));
   const port = await freePort();
   const start = (): Promise<Program> =>
-    startProgram({
-      LOG_LEVEL: 'debug',
-      JOB_LEASE_SECONDS: '2',
-      JOB_ATTEMPTS: '10',
-      ...settings,
-      PORT: String(port),
-      DATA_DIR: dataDir,
-    });
+    startProgram(
+      {
+        LOG_LEVEL: 'debug',
+        JOB_LEASE_SECONDS: '2',
+        JOB_ATTEMPTS: '10',
+        ...settings,
+        PORT: String(port),
+        DATA_DIR: dataDir,
+      },
+      { ...(servingMs !== undefined && { servingMs }) },
+    );
   let program = await start().catch(async (error: unknown) => {
     await rm(dataDir, { recursive: true, force: true });
     throw error;
   });
+  const lives = [program];
+  const startAgain = async (): Promise<void> => {
+    program = await start();
+    lives.push(program);
+  };
   const kills = { process: 0, encoder: 0, primary: 0 };
   const violations: string[] = [];
   let longestOrphanMs = 0;
@@ -103,7 +124,7 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
       ...forks.filter(isAlive),
       ...encodersOf(dataDir).map(({ pid }) => pid),
     ]);
-    program = await start();
+    await startAgain();
     return true;
   };
 
@@ -112,6 +133,7 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
     address: `http://127.0.0.1:${port}`,
     kills,
     violations,
+    lives,
     hurt,
     get program() {
       return program;
@@ -136,9 +158,15 @@ export async function openSite(settings: Readonly<Record<string, string>>): Prom
       });
       return pid;
     },
-    async restart() {
-      program = await start();
+    async powerOff() {
+      kills.primary++;
+      const family = descendants(program.pid);
+      program.kill('SIGKILL');
+      for (const { pid } of family) killNow(pid);
+      await program.exited;
+      await awaitNoOrphans('nothing outlives the power', () => encodersOf(dataDir).map(({ pid }) => pid));
     },
+    restart: startAgain,
     async [Symbol.asyncDispose]() {
       await program[Symbol.asyncDispose]();
       for (const { pid } of encodersOf(dataDir)) killNow(pid);
@@ -154,12 +182,3 @@ function toolsOf(dataDir: string, tool: Tool): ProcessInfo[] {
 }
 
 const some = <T>(items: readonly T[]): readonly T[] | undefined => (items.length > 0 ? items : undefined);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

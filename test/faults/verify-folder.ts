@@ -46,9 +46,7 @@ export async function verifyFolder(
     const known = (await Promise.all(jobs.map((id) => queue.get(id)))).filter((job) => job !== undefined);
     if (known.length !== jobs.length)
       violations.push(`${jobs.length - known.length} jobs are gone from the database`);
-    const published = new Map(
-      known.flatMap(({ results }) => Object.values(results).map(({ key, bytes }) => [key, bytes])),
-    );
+    const published = publishedBy(known);
 
     const before = await filesOf(dataDir, 'blobs');
     const left = before.filter((key) => !published.has(key));
@@ -87,6 +85,11 @@ export async function verifyFolder(
     await store.close();
     await queue.close();
   }
+}
+
+/** Bytes of each published blob, by its key. */
+export function publishedBy(jobs: readonly Job[]): Map<string, number> {
+  return new Map(jobs.flatMap(({ results }) => Object.values(results).map(({ key, bytes }) => [key, bytes])));
 }
 
 function statusOf(jobs: readonly Job[], key: string): 'unknown' | 'ended' | 'open' {

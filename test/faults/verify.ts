@@ -25,9 +25,18 @@ export async function awaitAllEnded(address: string, timeoutMs: number): Promise
 
 /** The job ended as `succeeded`, every process tells the same of it, every output is whole and what was asked for. */
 export async function verifyJob(program: Program, accepted: AcceptedJob): Promise<string[]> {
+  const answers = await fromEveryProcess(program, `/v1/jobs/${accepted.id}`);
+  return verifyViews(program.address, accepted, [...answers.values()].map(jobIn));
+}
+
+/** As `verifyJob`, with what was told of the job, by each process or by each host. The outputs are those of `address`. */
+export async function verifyViews(
+  address: string,
+  accepted: AcceptedJob,
+  views: readonly JobView[],
+): Promise<string[]> {
   const { id, name } = accepted;
-  const answers = await fromEveryProcess(program, `/v1/jobs/${id}`);
-  const [first, ...others] = [...answers.values()].map(jobIn);
+  const [first, ...others] = views;
   if (first === undefined) return [`${name} ${id}: no answer`];
   const broken: string[] = [];
   if (others.some((other) => !isDeepStrictEqual(other, first))) {
@@ -38,7 +47,7 @@ export async function verifyJob(program: Program, accepted: AcceptedJob): Promis
     return broken;
   }
   for (const [output, expected] of Object.entries(accepted.outputs)) {
-    const complaint = await verifyOutput(program.address, first, output, expected).catch(String);
+    const complaint = await verifyOutput(address, first, output, expected).catch(String);
     if (complaint !== undefined) broken.push(`${name} ${id} ${output}: ${complaint}`);
   }
   return broken;

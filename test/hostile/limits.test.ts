@@ -14,6 +14,7 @@ import { jobIn } from '../support/jobs.ts';
 import { expectProblem } from '../support/problem-check.ts';
 import { startProgram } from '../support/program.ts';
 import type { Program } from '../support/program.ts';
+import { blobsOf } from '../support/stored.ts';
 
 describe('an upload past its limit', () => {
   const limit = { image: 100_000, video: 300_000 };
@@ -104,7 +105,8 @@ describe('a slow upload', () => {
   });
   afterAll(() => program?.[Symbol.asyncDispose]());
 
-  it.each(['/v1/images?width=8', '/v1/videos'])('to %s is given up with 408', async (path) => {
+  // Three that wait for their time to pass, at once.
+  it.concurrent.each(['/v1/images?width=8', '/v1/videos'])('to %s is given up with 408', async (path) => {
     const outgoing = request(new URL(path, program.address), {
       method: 'POST',
       headers: { 'content-length': '1000000' },
@@ -122,7 +124,7 @@ describe('a slow upload', () => {
     }
   });
 
-  it('that keeps the rate is taken, however long it lasts', async () => {
+  it.concurrent('that keeps the rate is taken, however long it lasts', async () => {
     const picture = await imageFixture({ width: 1200, height: 900, quality: 95, grain: 60 });
     async function* steadily(): AsyncGenerator<Uint8Array> {
       const piece = Math.ceil(picture.length / 12);
@@ -146,7 +148,7 @@ describe('more images than can wait', () => {
     'with a queue of %s are refused at once with Retry-After; the others are made',
     async (queue) => {
       await using program = await startProgram({ PROCESSES: '1', IMAGE_THREADS: '1', IMAGE_QUEUE: queue });
-      const picture = await imageFixture({ width: 3000, height: 2000 });
+      const picture = await imageFixture({ width: 2000, height: 1500 });
       const answers = await Promise.all(
         Array.from({ length: 12 }, () =>
           call(program.address, '/v1/images?format=webp', { method: 'POST', body: picture }),
@@ -171,7 +173,7 @@ describe('more jobs than can wait', () => {
   it('are refused with Retry-After; those that were taken end', async () => {
     await using program = await startProgram({ JOB_QUEUE: '2', VIDEO_SLOTS: '1' });
     const film = await readFile(
-      await clipFixture({ seconds: 2, width: 640, height: 360, codecs: 'old', container: 'avi' }),
+      await clipFixture({ seconds: 1, width: 320, height: 240, codecs: 'old', container: 'avi' }),
     );
     const answers = await Promise.all(
       Array.from({ length: 8 }, () =>
@@ -194,7 +196,7 @@ describe('more jobs than can wait', () => {
     }
     await eventually(
       'no source is kept',
-      async () => (await filesIn(program, 'store/blobs/sources')).length === 0,
+      async () => (await blobsOf(program.dataDir, 'sources/')).length === 0,
     );
   });
 });

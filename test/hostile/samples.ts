@@ -18,6 +18,8 @@ export interface Sample {
   readonly video: Fate;
   /** Part of the media is missing: if something is made of it all the same, a warning must say so. */
   readonly isCutOff?: boolean;
+  /** Its number among some that are much alike: not each of them goes through every video route. */
+  readonly turn?: number;
 }
 
 const NOT_MEDIA: Fate = ['media_type_unsupported'];
@@ -216,12 +218,14 @@ const CUT_IMAGES: readonly Sample[] = (['jpeg', 'png', 'webp'] as const).flatMap
 );
 
 const CUT_CLIPS: readonly Sample[] = (['mp4', 'webm'] as const).flatMap((container) =>
-  [10, 50, 90].map((percent) => ({
+  [10, 50, 90].map((percent, index) => ({
     name: `${container} cut off at ${percent} %`,
     bytes: async () => crafted.cutOff(await clip(container), percent),
     image: NOT_MEDIA,
     video: DAMAGED_CLIP,
     isCutOff: true,
+    // Cut in the middle, through all routes.
+    ...(percent !== 50 && { turn: index + (container === 'webm' ? 1 : 0) }),
   })),
 );
 
@@ -230,6 +234,7 @@ const FLIPPED: readonly Sample[] = Array.from({ length: 10 }, (_, index) => ({
   bytes: async () => crafted.flipBits(await clip('mp4'), 8 * (index + 1), seededRandom(index + 1)),
   image: NOT_MEDIA,
   video: DAMAGED_CLIP,
+  turn: index,
 }));
 
 const STRANGE_CLIPS: readonly Sample[] = [

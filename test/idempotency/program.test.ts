@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import { call, form } from '../support/client.ts';
 import type { Answer } from '../support/client.ts';
+import { embeddedIt } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { imageFixture } from '../support/fixtures.ts';
 import { fromEveryProcess, jobIn, listJobs } from '../support/jobs.ts';
@@ -105,25 +106,33 @@ async function held(kill: (held: Held) => Promise<void>): Promise<{ answer: Answ
   return { answer, jobs: await listJobs(program.address) };
 }
 
-it('makes one job of a request whose process is killed between the commit of the job and the answer', async () => {
-  let committed: unknown;
-  const { answer, jobs } = await held(async ({ program, pid, records, queue }) => {
-    records.exec('BEGIN IMMEDIATE');
-    queue.exec('COMMIT');
-    committed = (await program.waitFor(({ msg }) => msg === 'accepted'))['jobId'];
-    killNow(pid);
-    records.exec('ROLLBACK');
-  });
-  expect(jobIn(answer).id).toBe(committed);
-  expect(answer.headers['idempotency-replayed']).toBe('true');
-  expect(jobs.map(({ id }) => id)).toEqual([committed]);
-}, 40_000);
+embeddedIt('locks the database files')(
+  'makes one job of a request whose process is killed between the commit of the job and the answer',
+  async () => {
+    let committed: unknown;
+    const { answer, jobs } = await held(async ({ program, pid, records, queue }) => {
+      records.exec('BEGIN IMMEDIATE');
+      queue.exec('COMMIT');
+      committed = (await program.waitFor(({ msg }) => msg === 'accepted'))['jobId'];
+      killNow(pid);
+      records.exec('ROLLBACK');
+    });
+    expect(jobIn(answer).id).toBe(committed);
+    expect(answer.headers['idempotency-replayed']).toBe('true');
+    expect(jobs.map(({ id }) => id)).toEqual([committed]);
+  },
+  40_000,
+);
 
-it('makes one job of a request whose process is killed before the commit of the job', async () => {
-  const { answer, jobs } = await held(async ({ pid, queue }) => {
-    killNow(pid);
-    queue.exec('ROLLBACK');
-  });
-  expect(answer.headers['idempotency-replayed']).toBeUndefined();
-  expect(jobs.map(({ id }) => id)).toEqual([jobIn(answer).id]);
-}, 40_000);
+embeddedIt('locks the database files')(
+  'makes one job of a request whose process is killed before the commit of the job',
+  async () => {
+    const { answer, jobs } = await held(async ({ pid, queue }) => {
+      killNow(pid);
+      queue.exec('ROLLBACK');
+    });
+    expect(answer.headers['idempotency-replayed']).toBeUndefined();
+    expect(jobs.map(({ id }) => id)).toEqual([jobIn(answer).id]);
+  },
+  40_000,
+);

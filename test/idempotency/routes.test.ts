@@ -1,13 +1,13 @@
 // Every call that makes something takes an Idempotency-Key; those that answer at once take no notice of it.
 
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openRecords } from '../../src/registers/open.ts';
 import { call } from '../support/client.ts';
 import { clipFixture, imageFixture } from '../support/fixtures.ts';
 import { form, problemOf, startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
+import { blobsOf } from '../support/stored.ts';
 import { CALLS, dieBeforeAnswer } from './died.ts';
 
 let server: TestServer;
@@ -37,8 +37,7 @@ const async = { prefer: 'respond-async' };
 
 /** How many there are of what a path makes: of uploads, the files. */
 async function countOf(path: string): Promise<number> {
-  if (path === '/v1/uploads')
-    return (await readdir(join(server.config.DATA_DIR, 'store/blobs/uploads'))).length;
+  if (path === '/v1/uploads') return (await blobsOf(server.config.DATA_DIR, 'uploads/')).length;
   const [list = ''] = path.startsWith('/v1/webhooks') ? ['/v1/webhooks'] : ['/v1/jobs?limit=100'];
   const answer = (await (await server.request(list)).json()) as { jobs?: unknown[]; webhooks?: unknown[] };
   return (answer.jobs ?? answer.webhooks ?? []).length;

@@ -1,9 +1,10 @@
 import { beforeEach, afterEach, describe, expect, it } from 'vitest';
-import type { JobQueue, Records } from '../../src/contracts.ts';
+import type { JobQueue, Meters } from '../../src/contracts.ts';
 import { startAftermath } from '../../src/jobs/aftermath.ts';
 import type { Aftermath, AftermathOptions } from '../../src/jobs/aftermath.ts';
 import type { Job } from '../../src/jobs/job.ts';
-import { openSqliteRecords } from '../../src/registers/sqlite-records.ts';
+import { openSqliteMeters } from '../../src/registers/sqlite-meters.ts';
+import { Problem } from '../../src/problems.ts';
 import { aJob, eventually, handler, untilStatus } from '../contracts/queue-jobs.ts';
 import { sqliteFile } from '../queues/sqlite-fixture.ts';
 
@@ -13,12 +14,12 @@ const LATER = 60_000;
 
 let stack: AsyncDisposableStack;
 let queue: JobQueue;
-let records: Records;
+let meters: Meters;
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
   queue = await file.openQueue();
-  records = await openSqliteRecords({ path: ':memory:' });
-  stack.defer(() => records.close());
+  meters = await openSqliteMeters({ path: ':memory:' });
+  stack.defer(() => meters.close());
 });
 afterEach(() => stack.disposeAsync());
 
@@ -34,7 +35,7 @@ function start(options: Partial<AftermathOptions> = {}): Told {
   const [told, charged, errors]: [Job[], Job[], unknown[]] = [[], [], []];
   const aftermath = startAftermath({
     queue,
-    records,
+    now: Date.now,
     tell: async (job) => void told.push(job),
     charge: async (job) => void charged.push(job),
     onError: (error) => errors.push(error),
@@ -51,6 +52,12 @@ const aVideo = () => {
 };
 const open = async (): Promise<string[]> =>
   (await queue.endings(Date.now() + LATER, 100)).map(({ id }) => id);
+
+/** As accounts.ts does it. */
+async function chargeOne({ id }: Job): Promise<void> {
+  const until = Date.now() + 3_600_000;
+  await meters.spend('jobs', 1, until, { name: `job:${id}`, until });
+}
 
 async function endOne(job = aJob()): Promise<Job> {
   const { id } = await queue.add(job);
@@ -119,16 +126,31 @@ describe('what was left over', () => {
       endings: (before: number, limit: number) => queue.endings(before, limit),
       acknowledge,
     };
-    const late = { now: () => Date.now() + LATER };
+    const late = { now: () => Date.now() + LATER, charge: chargeOne };
     const both = [start({ ...late, queue: forgetful }), start({ ...late, queue: forgetful })];
     await Promise.all(both.map(({ aftermath }) => aftermath.catchUp()));
     const third = start(late);
     await third.aftermath.catchUp();
-    const charged = [...both, third].flatMap((each) => each.charged.map(({ id }) => id));
-    expect(charged).toHaveLength(5);
-    expect(new Set(charged).size).toBe(5);
+    expect(await meters.spent('jobs')).toBe(5);
     expect(await open()).toEqual([]);
   });
+
+  it.each(['before', 'after'])(
+    'is charged once where its charging failed %s it was counted',
+    async (when) => {
+      const job = await endOne(aVideo());
+      const away = async (counts: boolean): Promise<void> => {
+        if (counts) await chargeOne(job);
+        throw new Problem('backend_unavailable', 'no answer');
+      };
+      const failing = start({ charge: () => away(when === 'after') });
+      await expect(failing.aftermath.settleUp(job)).rejects.toMatchObject({ code: 'backend_unavailable' });
+      expect(await open()).toEqual([job.id]);
+      await start({ charge: chargeOne }).aftermath.settleUp(job);
+      expect(await meters.spent('jobs')).toBe(1);
+      expect(await open()).toEqual([]);
+    },
+  );
 
   it('goes on past one that cannot be done, and past a full page', async () => {
     for (let i = 0; i < 120; i++) await endOne();

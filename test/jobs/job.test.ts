@@ -30,6 +30,7 @@ const ACTIONS = {
   fail: { type: 'fail', problem, retry: false },
   retry: { type: 'fail', problem, retry: true },
   interrupt: { type: 'interrupt' },
+  set_back: { type: 'set_back', problem, retry: false },
   hand_back: { type: 'hand_back' },
   move: { type: 'move', lane: 'film' },
   cancel: { type: 'cancel' },
@@ -97,6 +98,7 @@ const TRANSITIONS: Record<string, { from: Job; to: Record<ActionName, JobStatus 
       fail: 'same',
       retry: 'same',
       interrupt: 'same',
+      set_back: 'same',
       hand_back: 'same',
       move: 'same',
       cancel: 'cancelled',
@@ -112,6 +114,7 @@ const TRANSITIONS: Record<string, { from: Job; to: Record<ActionName, JobStatus 
       fail: 'failed',
       retry: 'queued',
       interrupt: 'queued',
+      set_back: 'queued',
       hand_back: 'queued',
       move: 'queued',
       cancel: 'running',
@@ -127,6 +130,7 @@ const TRANSITIONS: Record<string, { from: Job; to: Record<ActionName, JobStatus 
       fail: 'failed',
       retry: 'failed',
       interrupt: 'failed',
+      set_back: 'queued',
       hand_back: 'queued',
       move: 'queued',
       cancel: 'running',
@@ -142,6 +146,7 @@ const TRANSITIONS: Record<string, { from: Job; to: Record<ActionName, JobStatus 
       fail: 'cancelled',
       retry: 'cancelled',
       interrupt: 'cancelled',
+      set_back: 'cancelled',
       hand_back: 'cancelled',
       move: 'cancelled',
       cancel: 'same',
@@ -187,6 +192,7 @@ describe('attempts', () => {
   it.each([
     ['retry', 1],
     ['interrupt', 1],
+    ['set_back', 0],
     ['hand_back', 0],
     ['move', 0],
   ] as const)('%s leaves %i behind', (name, attempt) => {
@@ -197,6 +203,27 @@ describe('attempts', () => {
   it('that are used up by failures keep the last failure, those used up by deaths say so', () => {
     expect(act(lastAttempt, ACTIONS.retry).problem).toEqual(problem);
     expect(act(lastAttempt, ACTIONS.interrupt).problem).toMatchObject({ code: 'attempts_exhausted' });
+  });
+});
+
+describe('setbacks', () => {
+  const DAY = 86_400_000;
+  const setBack = (retry: boolean): JobAction => ({ type: 'set_back', problem, retry });
+  const since = (ago: number, changes: Partial<Job> = {}): Job => ({
+    ...running,
+    setbacks: { times: 7, since: NOW - ago },
+    ...changes,
+  });
+
+  it('are counted, and the first is remembered', () => {
+    expect(act(running, setBack(false)).setbacks).toEqual({ times: 1, since: NOW });
+    expect(act(since(DAY - 1), setBack(false)).setbacks).toEqual({ times: 8, since: NOW - DAY + 1 });
+  });
+
+  it('for a day are failures: tried again if that is of use, while attempts are left', () => {
+    expect(act(since(DAY), setBack(false))).toMatchObject({ status: 'failed', problem });
+    expect(act(since(DAY), setBack(true))).toMatchObject({ status: 'queued', attempt: 1, problem: null });
+    expect(act(since(DAY, { attempt: 3 }), setBack(true))).toMatchObject({ status: 'failed', problem });
   });
 });
 

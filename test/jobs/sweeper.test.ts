@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { BlobStore, JobQueue } from '../../src/contracts.ts';
 import { recipeSchema } from '../../src/jobs/recipe.ts';
 import { sweep } from '../../src/jobs/sweeper.ts';
@@ -214,4 +214,89 @@ it('forgets the records whose time has come, however many', async () => {
   });
   expect(await records.prune(time, 1000)).toBe(0);
   expect(await records.get(kind, 'young')).toBeDefined();
+});
+
+/** A store over the network: each removal takes a while, and is seen. */
+function slow(): { readonly store: BlobStore; readonly most: () => number; readonly deleted: string[] } {
+  const deleted: string[] = [];
+  let [now, most] = [0, 0];
+  const held: (() => void)[] = [];
+  const overNetwork: BlobStore = {
+    ...store,
+    async delete(key) {
+      most = Math.max(most, ++now);
+      deleted.push(key);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held.push(resolve);
+      // Goes on once nothing else comes.
+      setImmediate(() => setImmediate(() => held.splice(0).forEach((go) => go())));
+      await promise;
+      now--;
+      await store.delete(key);
+    },
+  };
+  return { store: overNetwork, most: () => most, deleted };
+}
+
+it('expired jobs are removed many at once, and of pictures no chunks are looked for', async () => {
+  const ids = await Promise.all(Array.from({ length: 40 }, job));
+  for (const id of ids) await queue.cancel(id);
+  const { store: overNetwork, most, deleted } = slow();
+  const swept = await sweep({
+    queue,
+    store: overNetwork,
+    everyMs: 0,
+    strayAfterMs: HOUR,
+    onError: (error) => expect.unreachable(String(error)),
+    now: () => Date.now() + 61_000,
+  });
+  expect(swept.jobs).toBe(40);
+  expect(await keys()).toEqual([]);
+  expect(most()).toBeGreaterThanOrEqual(16);
+  expect(deleted.filter((key) => key.startsWith('chunks/'))).toEqual([]);
+});
+
+it('keeps its turn while it sweeps, and not when it has ended', async () => {
+  const kept = Promise.withResolvers<void>();
+  const timers = vi.spyOn(globalThis, 'clearInterval');
+  let keeps = 0;
+  const options = { queue, store, everyMs: 0, strayAfterMs: HOUR, onError: () => undefined, keepEveryMs: 1 };
+  const keepTurn = async (): Promise<void> => {
+    if (++keeps === 2) kept.resolve();
+    // One that fails is of no account.
+    throw new Error('Redis is away');
+  };
+  await sweep({
+    ...options,
+    keepTurn,
+    maySweepStrays: async () => {
+      await kept.promise;
+      return false;
+    },
+  });
+  expect(timers).toHaveBeenCalledOnce();
+  timers.mockRestore();
+  const idle = async (): Promise<void> => expect.unreachable('it is not its turn');
+  await sweep({ ...options, keepTurn: idle, maySweep: async () => false });
+});
+
+it('what lies in the store is listed only by whoever has the turn', async () => {
+  const records = await openSqliteRecords({ path: join(folder, 'uploads.sqlite') });
+  const listed: string[] = [];
+  const watched: BlobStore = {
+    ...store,
+    list(prefix) {
+      listed.push(prefix);
+      return store.list(prefix);
+    },
+  };
+  const uploads = createUploads({ store: watched, records, purge: async () => undefined, ttlSeconds: 60 });
+  const options = { queue, uploads, records, store: watched, everyMs: 0, strayAfterMs: HOUR };
+  const swept = (isOurs: boolean) =>
+    sweep({ ...options, onError: () => undefined, maySweepStrays: async () => isOurs });
+  await swept(false);
+  expect(listed).toEqual([]);
+  await swept(true);
+  expect(listed.toSorted()).toEqual(['chunks/', 'results/', 'segments/', 'sources/', 'uploads/']);
+  await records.close();
 });

@@ -1,5 +1,6 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { OwnBytes } from '../../src/lib/own-bytes.ts';
+import { OwnBytes, readOwnStream } from '../../src/lib/own-bytes.ts';
 
 describe('OwnBytes', () => {
   it.each([undefined, 3, 6, 1000])('collects what is pushed when %s bytes were announced', (expected) => {
@@ -20,5 +21,28 @@ describe('OwnBytes', () => {
   it('does not reserve more than is allowed, whatever is announced', () => {
     const bytes = new OwnBytes(10_000_000, 50);
     expect(bytes.take().buffer.byteLength).toBe(50);
+  });
+});
+
+describe('readOwnStream', () => {
+  const { signal } = new AbortController();
+  const stream = () => Readable.from([Buffer.from('abc'), Buffer.from('def')]);
+
+  it.each([null, 6])('reads all of a stream of which %s bytes are told', async (expected) => {
+    const bytes = await readOwnStream(stream(), expected, signal);
+    expect(String(Buffer.from(bytes))).toBe('abcdef');
+    structuredClone(bytes, { transfer: [bytes.buffer] });
+  });
+
+  it('does not take a part for the whole', async () => {
+    await expect(readOwnStream(stream(), 7, signal)).rejects.toMatchObject({ code: 'internal_error' });
+  });
+
+  it('ends when nobody wants it any more, with the reason', async () => {
+    const controller = new AbortController();
+    const reading = readOwnStream(new Readable({ read: () => undefined }), 6, controller.signal);
+    const reason = new Error('cancelled');
+    controller.abort(reason);
+    await expect(reading).rejects.toBe(reason);
   });
 });

@@ -125,7 +125,7 @@ describe('the command line', () => {
     [['image', '--fast'], '--fast'],
     [['image', '--set', 'PROCESSES'], '--set takes NAME=VALUE'],
     [['image', '--set', 'SPEED=9'], 'there was SPEED=9'],
-    [['image', '--write-readme'], 'use it with all'],
+    [['image', '--write-readme'], 'use it with all or fleet-model'],
     [['all', '--quick', '--write-readme'], 'without --quick'],
     [['all', '--set', 'PROCESSES=1', '--write-readme'], 'as the server is'],
   ])('refuses %j', (args, message) => {

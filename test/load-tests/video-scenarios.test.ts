@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { expect, it } from 'vitest';
 import { chunked } from '../../load-tests/scenarios/chunked.ts';
+import { fleetFilm } from '../../load-tests/scenarios/fleet-film.ts';
 import { ladder } from '../../load-tests/scenarios/ladder.ts';
 import { memory } from '../../load-tests/scenarios/memory.ts';
 import { remux } from '../../load-tests/scenarios/remux.ts';
@@ -39,6 +40,10 @@ it.skipIf(availableParallelism() < 2)('chunked notices that nothing was cut', as
   // Shorter than two chunks.
   await expect(runQuick(chunked, { clipSeconds: 2 })).rejects.toThrow('the job was not made in chunks');
 });
+
+it('fleet-film', async () => {
+  expectFigures(await runQuick(fleetFilm), ['film on two machines']);
+}, 90_000);
 
 it('remux', async () => {
   expectFigures(await runQuick(remux), ['remux']);

@@ -26,6 +26,7 @@ function sample(changes: Partial<ProcessSample> = {}): ProcessSample {
     ffmpegRunning: 0,
     ffmpegSlots: 3,
     rssBytes: 1000,
+    ready: true,
     lanes: lanesOf(0, 0),
     ...changes,
   };
@@ -35,7 +36,12 @@ function history() {
   let now = Date.parse('2026-01-01T00:00:00Z');
   let busy = 0;
   let total = 0;
-  const machine = createMachineHistory({ cores: 2, now: () => now, cpu: () => ({ busy, total }) });
+  const machine = createMachineHistory({
+    cores: 2,
+    duties: { roles: ['web', 'work'], lanes: LANES },
+    now: () => now,
+    cpu: () => ({ busy, total }),
+  });
   return {
     machine,
     /** Five seconds pass in which the cores were busy to this share. */

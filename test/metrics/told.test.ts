@@ -80,7 +80,7 @@ it('tells of a look at the machine that failed, and looks again', async () => {
     .fn()
     .mockRejectedValueOnce(new Error('no figures'))
     .mockResolvedValue(readSample({ requests: 1 }));
-  const machine = watchOwnMachine({ sample }, { warn });
+  const machine = watchOwnMachine({ sample }, { warn }, { roles: ['web', 'work'], lanes: LANES });
   expect((await machine.view()).samples).toHaveLength(0);
   expect(warn).toHaveBeenCalledOnce();
   await vi.advanceTimersByTimeAsync(STEP_MS);

@@ -2,9 +2,10 @@
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { EventFilter, EventsLost, JobEvent } from '../../src/contracts.ts';
-import { EventFeed } from '../../src/queues/sqlite-feed.ts';
-import type { Follower } from '../../src/queues/sqlite-feed.ts';
-import { followEvents } from '../../src/queues/sqlite-follow.ts';
+import { EventFeed } from '../../src/queues/event-feed.ts';
+import type { Follower } from '../../src/queues/event-feed.ts';
+import { followEvents } from '../../src/queues/follow-events.ts';
+import { sqlitePoll } from '../../src/queues/sqlite-poll.ts';
 
 const NEVER = 2 ** 31 - 1;
 
@@ -16,7 +17,7 @@ beforeEach(() => {
   kept = [];
   newest = 0;
   hear = () => undefined;
-  feed = new EventFeed({
+  const reader = sqlitePoll({
     source: {
       between: (after, until, limit, of) =>
         kept
@@ -30,10 +31,10 @@ beforeEach(() => {
       dataVersion: () => 0,
     },
     pollMilliseconds: NEVER,
-    onEvent: (event) => hear(event),
     onTick: () => undefined,
     onError: () => undefined,
   });
+  feed = new EventFeed(reader, (event) => hear(event));
 });
 afterEach(() => feed.close());
 

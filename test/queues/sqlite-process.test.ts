@@ -1,11 +1,8 @@
 // The embedded queue in real processes: they share the work, and a killed one breaks nothing.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobQueue } from '../../src/contracts.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
@@ -13,6 +10,7 @@ import { QUEUE_MIGRATIONS } from '../../src/queues/sqlite-schema.ts';
 import { openConnection } from '../../src/sqlite/connection.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
 import { aJob, handler, untilStatus } from '../contracts/queue-jobs.ts';
+import { startQueueProcess } from './queue-process-fixture.ts';
 
 let folder: string;
 let path: string;
@@ -34,56 +32,7 @@ const openHere = (owner: string): Promise<JobQueue> =>
     pollMilliseconds: 10,
   });
 
-interface Process extends AsyncDisposable {
-  /** Ids by what was said of them, in order. */
-  readonly said: ReadonlyMap<string, readonly string[]>;
-  /** Resolves once a word was said so many times. */
-  heard(word: string, times: number): Promise<void>;
-  /** Ends with its process: `SIGKILL` from one moment to the next, or by itself when asked kindly. */
-  end(how: 'kill' | 'kindly'): Promise<void>;
-}
-
-function start(owner: string, ...task: string[]): Process {
-  const script = join(import.meta.dirname, 'sqlite-process.ts');
-  const child = spawn(process.execPath, [script, path, owner, ...task], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const exited = once(child, 'exit');
-  const lines = createInterface({ input: child.stdout });
-  const ended = once(lines, 'close');
-  const said = new Map<string, string[]>();
-  const listeners = new Set<() => void>();
-  lines.on('line', (line) => {
-    const [word, id] = line.split(' ') as [string, string];
-    said.set(word, [...(said.get(word) ?? []), id]);
-    for (const listener of listeners) listener();
-  });
-  const end = async (how: 'kill' | 'kindly'): Promise<void> => {
-    if (how === 'kill') child.kill('SIGKILL');
-    else child.stdin.end();
-    await Promise.all([exited, ended]);
-  };
-  return {
-    said,
-    end,
-    async heard(word, times) {
-      const enough = Promise.withResolvers<void>();
-      const look = (): void => {
-        if ((said.get(word)?.length ?? 0) >= times) enough.resolve();
-      };
-      listeners.add(look);
-      look();
-      void exited.then(() =>
-        enough.reject(new Error(`the process ended before it said "${word}" ${times} times`)),
-      );
-      await enough.promise;
-      listeners.delete(look);
-    },
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode === null && child.signalCode === null) await end('kill');
-    },
-  };
-}
+const start = (owner: string, ...task: string[]) => startQueueProcess(path, owner, ...task);
 
 describe('two processes', () => {
   it('run each of hundreds of jobs once', async () => {

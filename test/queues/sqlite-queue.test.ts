@@ -34,6 +34,22 @@ describe('reading', () => {
   });
 });
 
+describe('a process that was paused', () => {
+  it('takes nothing any more when it is told to leave while it comes back', async () => {
+    const [queue, other] = [await here.openQueue(), await here.openQueue({ owner: 'other' })];
+    const { id, revision } = await other.add(aJob());
+    const real = Date.now.bind(Date);
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => real() + 60_000);
+    try {
+      queue.work('image', handler(), { concurrency: 1 });
+      await queue.close();
+      expect(await other.get(id)).toMatchObject({ status: 'queued', revision });
+    } finally {
+      clock.mockRestore();
+    }
+  });
+});
+
 describe('writing', () => {
   it('waits for the lock without stopping the process, while reading goes on', async () => {
     const queue = await here.openQueue();

@@ -1,7 +1,6 @@
 // Joining uploads by a job: accepted only if they are there.
 
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/jobs/job-view.ts';
 import { folder, webReady } from '../engines/video-fixtures.ts';
@@ -9,6 +8,7 @@ import type { Folder } from '../engines/video-fixtures.ts';
 import { eventually } from '../support/eventually.ts';
 import { form, problemOf, startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
+import { blobsOf } from '../support/stored.ts';
 
 let place: Folder;
 let server: TestServer;
@@ -59,7 +59,7 @@ describe('an upload that is not there', () => {
   it('leaves nothing behind', async () => {
     const { jobs } = (await (await server.request('/v1/jobs')).json()) as { jobs: JobView[] };
     expect(jobs.filter(({ status }) => status !== 'succeeded')).toEqual([]);
-    const sources = join(server.config.DATA_DIR, 'store', 'blobs', 'sources');
-    await eventually('no source is kept', async () => (await readdir(sources)).length === 0);
+    const sources = (): Promise<string[]> => blobsOf(server.config.DATA_DIR, 'sources/');
+    await eventually('no source is kept', async () => (await sources()).length === 0);
   });
 });

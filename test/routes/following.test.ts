@@ -1,6 +1,6 @@
 // Following a job over HTTP: outputs as each is finished, long polls, and the trace it belongs to.
 
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import { readEvents } from '../support/events.ts';
 import { clipFixture, FFMPEG } from '../support/fixtures.ts';
 import { form, problemOf, startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
+import { blobsOf } from '../support/stored.ts';
 
 let folder: string;
 let server: TestServer;
@@ -108,7 +109,7 @@ describe('an output that is finished before the others', () => {
       ],
     });
     expect((await problemOf(await fetchOutput(id, 'facts'))).code).toBe('output_not_found');
-    const results = await readdir(join(folder, 'data/store/blobs/results', id), { recursive: true });
+    const results = await blobsOf(join(folder, 'data'), `results/${id}/`);
     expect(results.filter((name) => name.includes('facts'))).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { writeFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/jobs/job-view.ts';
 import { form, problemOf, startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
+import { blobsOf } from '../support/stored.ts';
 
 let folder: string;
 let server: TestServer;
@@ -102,13 +103,11 @@ describe('POST /v1/jobs', () => {
     [{ preset: 'web', metadata: '[1]' }, 'invalid_request', /metadata/],
     [{ preset: 'web', colour: 'red' }, 'invalid_request', /colour/],
   ])('refuses %j with %s and leaves nothing behind', async (fields, code, detail) => {
-    const before = await readdir(join(folder, 'store/blobs/sources')).catch(() => []);
+    const before = await blobsOf(folder, 'sources/');
     const problem = await problemOf(await submit(fields));
     expect(problem.code).toBe(code);
     expect(problem.detail).toMatch(detail);
-    expect((await readdir(join(folder, 'store/blobs/sources')).catch(() => [])).length).toBeLessThanOrEqual(
-      before.length,
-    );
+    expect((await blobsOf(folder, 'sources/')).length).toBeLessThanOrEqual(before.length);
   });
 
   it('fails a job whose source turns out to be broken, with the reason', async () => {
@@ -178,9 +177,9 @@ describe('following', () => {
 
   it('removes a job with its files', async () => {
     const job = await server.finished(await accepted(await submit({ preset: 'web' })));
-    expect(await readdir(join(folder, 'store/blobs/results'))).toContain(job.id);
+    expect(await blobsOf(folder, `results/${job.id}/`)).not.toEqual([]);
     expect((await server.request(job.links.self, { method: 'DELETE' })).status).toBe(204);
-    expect(await readdir(join(folder, 'store/blobs/results'))).not.toContain(job.id);
+    expect(await blobsOf(folder, `results/${job.id}/`)).toEqual([]);
     expect((await server.request(job.links.self)).status).toBe(404);
   });
 });

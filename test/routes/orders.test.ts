@@ -1,6 +1,6 @@
 // POST /v1/jobs as JSON: sources that were uploaded before, or are fetched by the job.
 
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import type { HttpsServer } from '../support/https-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { problemOf, startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
+import { blobsOf } from '../support/stored.ts';
 
 let folder: string;
 let origin: HttpsServer;
@@ -88,7 +89,7 @@ async function upload(name = 'holiday.jpg'): Promise<string> {
 }
 const look = async (id: string): Promise<JobView> =>
   (await (await server.request(`/v1/jobs/${id}`)).json()) as JobView;
-const sources = (): Promise<string[]> => readdir(join(folder, 'store/blobs/sources')).catch(() => []);
+const sources = (): Promise<string[]> => blobsOf(folder, 'sources/');
 
 describe('a job from an upload', () => {
   it('has bytes of its own: the upload may go', async () => {
@@ -285,7 +286,8 @@ describe('an order', () => {
     const problem = await problemOf(await order(body));
     expect(problem).toMatchObject({ code });
     expect(problem.detail).toMatch(detail);
-    expect((await sources()).length).toBe(before);
+    // Fewer when the source of an earlier one has gone meanwhile.
+    expect((await sources()).length).toBeLessThanOrEqual(before);
   });
 
   it('with a picture to put on it that is not there is refused as a form, too, and keeps nothing', async () => {

@@ -4,28 +4,28 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { JobQueue } from '../../src/contracts.ts';
+import type { Hint, JobQueue } from '../../src/contracts.ts';
 import { newId } from '../../src/lib/id.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
-import { openSqliteQueue } from '../../src/queues/sqlite.ts';
+import { createLogger } from '../../src/logger.ts';
+import { openQueue as openConfigured } from '../../src/queues/open.ts';
 import { removeJob } from '../../src/jobs/runner.ts';
 import type { Job } from '../../src/jobs/job.ts';
-import { openDiskStore } from '../../src/stores/disk.ts';
+import { openStore } from '../../src/stores/open.ts';
 import { aJob } from '../contracts/queue-jobs.ts';
 import { eventually } from '../support/eventually.ts';
+import { configIn } from '../support/mode.ts';
 import { startTestServer } from '../support/server.ts';
 import { isSignedWith, startReceiver } from '../webhooks/receiver.ts';
 import { OWN_SECRET } from '../webhooks/site.ts';
 
 /** Takes nothing and tells nobody: what is added waits, and what is cancelled has ended. */
 const openQueue = (folder: string): Promise<JobQueue> =>
-  openSqliteQueue({
-    path: join(folder, 'mediamill.sqlite'),
+  openConfigured(configIn(folder), {
     owner: newId(),
-    policy: { maxAttempts: 3, ttlSeconds: 3600 },
-    leaseSeconds: 10,
-    maxWaiting: 100,
-    hints: localHints(),
+    machine: 'another',
+    hints: localHints<Hint>(),
+    log: createLogger({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' }),
   });
 
 it('is told of all the same', async () => {
@@ -54,7 +54,7 @@ it('stays if what is owed cannot be written down; one that ends in the middle is
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'mediamill-removed-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const store = await openDiskStore({ root: join(folder, 'store'), owner: 'me' });
+  const store = await openStore(configIn(folder), { owner: 'me' });
   stack.defer(() => store.close());
   const queue = await openQueue(folder);
   stack.defer(() => queue.close());

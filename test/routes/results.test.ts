@@ -186,3 +186,54 @@ it.each(['tv', 'tv/v180.00000.m4s'])(
     await closed.close();
   },
 );
+
+it('of a finished output in one file a store that has an address for it gives the bytes itself', async () => {
+  const running = job;
+  const asked: unknown[] = [];
+  const linking: BlobStore = {
+    ...disk,
+    link: async (...what) => {
+      asked.push(what);
+      return 'https://store.example.com/signed?by=us';
+    },
+  };
+  const app = await serve(linking);
+  const url = `/v1/jobs/${job.id}/outputs/clip`;
+  const key = `results/${job.id}/first/clip.mp4`;
+  try {
+    await disk.put(key, Readable.from([Buffer.from('aaaa')]), { maxBytes: 100 });
+    const facts = { mediaType: 'video/mp4', bytes: 4, width: 1, height: 1, durationSeconds: 1 };
+    const clip = { ...facts, decisions: [], key };
+    job = { ...running, ready: { clip } };
+    // It may still be taken back.
+    expect((await app.inject({ url })).statusCode).toBe(200);
+    const folder = run;
+    const tv = { ...clip, folder, main: 'master.m3u8', key: `${folder}master.m3u8`, files: [] };
+    job = { ...running, status: 'succeeded', live: {}, results: { clip, tv } };
+    const answer = await app.inject({ url: `${url}?download=1` });
+    expect([answer.statusCode, answer.headers.location]).toEqual([
+      307,
+      'https://store.example.com/signed?by=us',
+    ]);
+    expect(answer.headers['cache-control']).toBe('private, no-store');
+    expect(asked).toEqual([
+      [
+        key,
+        {
+          seconds: 300,
+          mediaType: 'video/mp4',
+          disposition: expect.stringMatching(/^attachment; .*clip\.mp4/) as string,
+        },
+      ],
+    ]);
+    expect((await app.inject({ url, method: 'HEAD' })).statusCode).toBe(200);
+    const { etag = '' } = (await app.inject({ url, method: 'HEAD' })).headers;
+    expect((await app.inject({ url, headers: { 'if-none-match': etag } })).statusCode).toBe(304);
+    await put('v180.m3u8', SHORT);
+    expect((await app.inject({ url: `/v1/jobs/${job.id}/outputs/tv/v180.m3u8` })).statusCode).toBe(200);
+    expect(asked).toHaveLength(1);
+  } finally {
+    job = running;
+    await app.close();
+  }
+});

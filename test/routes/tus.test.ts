@@ -1,13 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/lib/id.ts';
+import { openRecords } from '../../src/registers/open.ts';
+import { UPLOADS } from '../../src/uploads/upload-record.ts';
 import type { Answer } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { imageFixture } from '../support/fixtures.ts';
 import { startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
+import { blobBytes, blobsOf } from '../support/stored.ts';
 import { create, OFFSET_BYTES, offsetOf, openPatch, patch, tus } from '../support/tus.ts';
 
 const MAX = 600_000;
@@ -34,13 +35,8 @@ const code = (answer: Answer): unknown => (answer.json() as { code?: string }).c
 const length = (bytes: Uint8Array): Record<string, string> => ({ 'upload-length': String(bytes.length) });
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const idOf = (path: string): string => path.split('/').at(-1) ?? '';
-const blobOf = (path: string): Promise<Buffer> =>
-  readFile(join(server.config.DATA_DIR, 'store/blobs/uploads', idOf(path)));
-const files = async (): Promise<string[]> =>
-  (await readdir(join(server.config.DATA_DIR, 'store/blobs'), { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => name)
-    .toSorted();
+const blobOf = (path: string): Promise<Buffer> => blobBytes(server.config.DATA_DIR, `uploads/${idOf(path)}`);
+const files = (): Promise<string[]> => blobsOf(server.config.DATA_DIR);
 const view = async (path: string): Promise<Record<string, unknown>> =>
   (await (await server.request(path)).json()) as Record<string, unknown>;
 
@@ -104,9 +100,7 @@ describe('tus', () => {
     });
     const info = await server.request(`/v1/images/info?source=upload:${idOf(path)}`);
     expect(await info.json()).toMatchObject({ width: 320, height: 240 });
-    expect((await readdir(join(server.config.DATA_DIR, 'store/blobs/segments'))).includes(idOf(path))).toBe(
-      false,
-    );
+    expect(await blobsOf(server.config.DATA_DIR, `segments/${idOf(path)}`)).toEqual([]);
     // Again, as a client does that missed the answer.
     expect((await patch(url, path, picture.length, Buffer.alloc(0))).status).toBe(204);
     expect(code(await patch(url, path, picture.length, Buffer.from('more')))).toBe('payload_too_large');
@@ -217,7 +211,9 @@ describe('tus', () => {
     const path = await create(url, length(long));
     const { outgoing, answer } = openPatch(url, path, 0, long.length);
     outgoing.write(long.subarray(0, 5000));
-    await eventually('the segment', async () => (await files()).length > before.length);
+    const records = await openRecords(server.config);
+    await eventually('a writer', async () => (await records.get(UPLOADS, idOf(path)))?.value.writer != null);
+    await records.close();
     expect((await tus(url, 'DELETE', path)).status).toBe(204);
     // Not asked to send the rest first.
     expect((await answer).status).toBe(404);

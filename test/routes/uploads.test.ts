@@ -3,12 +3,14 @@ import { request as rawRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/lib/id.ts';
-import { openSqliteRecords } from '../../src/registers/sqlite-records.ts';
+import { openRecords } from '../../src/registers/open.ts';
 import { UPLOADS } from '../../src/uploads/upload-record.ts';
+import { embeddedIt } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { imageFixture } from '../support/fixtures.ts';
 import { form, problemOf, startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
+import { blobsOf } from '../support/stored.ts';
 
 interface Upload {
   readonly id: string;
@@ -32,14 +34,8 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Everything in the store, finished or not. */
-const files = async (): Promise<string[]> => {
-  const all = await readdir(join(server.config.DATA_DIR, 'store'), { recursive: true, withFileTypes: true });
-  return all
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => name)
-    .toSorted();
-};
+/** Everything in the store. */
+const files = (): Promise<string[]> => blobsOf(server.config.DATA_DIR);
 
 const stored = async (body: Uint8Array<ArrayBuffer> | FormData): Promise<Upload> => {
   const response = await server.request('/v1/uploads', { method: 'POST', body });
@@ -83,7 +79,7 @@ describe('an upload', () => {
 
   it('is gone when its time has come', async () => {
     const { id, links } = await stored(picture);
-    const records = await openSqliteRecords({ path: join(server.config.DATA_DIR, 'records.sqlite') });
+    const records = await openRecords(server.config);
     const found = await records.get(UPLOADS, id);
     const expired = { ...found!.value, expiresAt: Date.now() };
     await records.put(UPLOADS, id, expired, { group: 'default' }, found!.version);
@@ -114,19 +110,25 @@ describe('an upload', () => {
     expect(await files()).toEqual(before);
   });
 
-  it('that breaks off leaves nothing', async () => {
+  embeddedIt('an unfinished file lies on the disk')('that breaks off leaves nothing', async () => {
+    const folder = join(server.config.DATA_DIR, 'store');
+    const all = async (): Promise<string[]> =>
+      (await readdir(folder, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => name)
+        .toSorted();
     await stored(picture);
-    const before = await files();
+    const before = await all();
     const broken = rawRequest(new URL('/v1/uploads', server.url), {
       method: 'POST',
       headers: { 'content-length': '100000' },
     });
     broken.on('error', () => undefined);
     broken.write(picture);
-    await eventually('the unfinished file', async () => (await files()).length > before.length);
+    await eventually('the unfinished file', async () => (await all()).length > before.length);
     broken.destroy();
-    await eventually('that it is gone', async () => (await files()).length === before.length);
-    expect(await files()).toEqual(before);
+    await eventually('that it is gone', async () => (await all()).length === before.length);
+    expect(await all()).toEqual(before);
   });
 
   it.each([newId(), 'x', '..%2f..%2fetc%2fpasswd'])('%s is not known', async (id) => {

@@ -46,10 +46,10 @@ function start(more: Record<string, string> = {}) {
   return { child, exit: once(child, 'exit') as Promise<[number | null]>, said: () => said };
 }
 
-async function healthy(): Promise<boolean> {
+async function healthy(more: Record<string, string> = {}): Promise<boolean> {
   const [program = '', ...args] = healthcheck(final);
   try {
-    await run(program, args, { cwd: app, env });
+    await run(program, args, { cwd: app, env: { ...env, ...more } });
     return true;
   } catch {
     return false;
@@ -87,6 +87,7 @@ beforeAll(async () => {
     env[name] = value.replace(/^\/app\b/, app).replace(/^\/data\b/, join(folder, 'data'));
   }
   env['PORT'] = String(await freePort());
+  env['ADMIN_PORT'] = String(await freePort());
 }, 120_000);
 
 afterEach(async () => {
@@ -116,7 +117,9 @@ test('warming leaves compiled code for the next start', async () => {
 
 test('it serves, is found healthy, and ends at SIGTERM', async () => {
   const { child, exit, said } = start({ ALLOW_UNAUTHENTICATED: 'true' });
-  await expect.poll(healthy, { timeout: 30_000, message: said() }).toBe(true);
+  await expect.poll(() => healthy(), { timeout: 30_000, message: said() }).toBe(true);
+  // With the admin port switched off, the public one is asked.
+  await expect.poll(() => healthy({ ADMIN_PORT: '' }), { timeout: 30_000, message: said() }).toBe(true);
   const answer = await fetch(`http://127.0.0.1:${env['PORT']}/livez`);
   expect(await answer.json()).toEqual({ status: 'ok' });
   child.kill('SIGTERM');

@@ -208,6 +208,7 @@ test('an FFMPEG_PATH that leads nowhere is said, and nothing is installed for it
 
 test('for tests exiftool is installed where that may be, and tried only once', () => {
   using machine = machineWithFfmpeg();
+  machine.tool('redis-server');
   machine.tool('chromium');
   machine.tool('id', 'echo 0');
   machine.tool('apt-get', 'exit 100');
@@ -222,9 +223,103 @@ test('for tests exiftool is installed where that may be, and tried only once', (
 
 function machineForTests(): StubMachine {
   const machine = machineWithFfmpeg();
+  machine.tool('redis-server');
   machine.tool('exiftool');
   return machine;
 }
+
+function machineWithoutRedis(): StubMachine {
+  const machine = machineForTests();
+  machine.tool('chromium');
+  machine.without('redis-server');
+  return machine;
+}
+
+test.each([
+  ['apt-get', ['apt-get update', `${APT} redis-server`]],
+  ['apk', ['apk add --no-cache redis']],
+  ['dnf', ['dnf install -y redis']],
+])('for tests Redis is installed by %s, to run the server is not', (manager, commands) => {
+  using machine = machineWithoutRedis();
+  machine.tool('id', 'echo 0');
+  machine.tool('service');
+  machine.tool('systemctl');
+  machine.packageManager(manager);
+  expect(machine.run('scripts/setup').code).toBe(0);
+  expect(machine.calls()).toEqual([NPM]);
+  const { code, stderr } = machine.run('scripts/setup test');
+  expect(code).toBe(0);
+  expect(stderr).toContain('Installing redis-server: ');
+  const calls = machine.calls();
+  expect(calls.slice(0, commands.length)).toEqual(commands);
+  // Debian's package alone starts a service by itself; which command stops it depends on the machine of the test.
+  const stops = ['service redis-server stop', 'systemctl disable --now redis-server'];
+  expect(calls.slice(commands.length)).toEqual(
+    manager === 'apt-get' ? [expect.toBeOneOf(stops) as string] : [],
+  );
+  expect(machine.run('scripts/setup test')).toMatchObject({ code: 0, stderr: '' });
+  expect(machine.calls()).toEqual([]);
+});
+
+test('a service of Redis that cannot be stopped stands in nobody’s way', () => {
+  using machine = machineWithoutRedis();
+  machine.tool('id', 'echo 0');
+  machine.tool('service', 'exit 1');
+  machine.tool('systemctl', 'exit 1');
+  machine.packageManager('apt-get');
+  const { code, stderr } = machine.run('scripts/setup test');
+  expect(code).toBe(0);
+  expect(stderr).toContain('It could not be stopped');
+});
+
+test.each([
+  [
+    'with no right to install',
+    (machine: StubMachine) => machine.packageManager('apt-get'),
+    `  apt-get update; env DEBIAN_FRONTEND=noninteractive ${APT} redis-server\n`,
+  ],
+  ['without a package manager', () => {}, 'https://redis.io/downloads/'],
+  [
+    'where the package manager fails',
+    (machine: StubMachine) => {
+      machine.tool('id', 'echo 0');
+      machine.tool('apt-get', 'exit 100');
+    },
+    'redis-server could not be installed',
+  ],
+  [
+    'on macOS as root',
+    (machine: StubMachine) => {
+      machine.tool('uname', 'echo Darwin');
+      machine.tool('id', 'echo 0');
+      machine.packageManager('brew');
+    },
+    '  brew install redis\n',
+  ],
+])('%s it says how to have Redis, and the tests do not begin', (_name, change, advice) => {
+  using machine = machineWithoutRedis();
+  change(machine);
+  const { code, stdout, stderr } = machine.run('scripts/setup test');
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain(advice);
+});
+
+test('a REDIS_SERVER_PATH is enough if it leads to a program, and otherwise nothing is installed for it', () => {
+  using machine = machineWithoutRedis();
+  machine.tool('id', 'echo 0');
+  machine.packageManager('apt-get');
+  machine.tool('valkey-server');
+  machine.run('scripts/setup');
+  machine.calls();
+  const good = machine.run('scripts/setup test', { REDIS_SERVER_PATH: `${machine.bin}/valkey-server` });
+  expect(good).toMatchObject({ code: 0, stderr: '' });
+  const bad = machine.run('scripts/setup test', { REDIS_SERVER_PATH: '/opt/none/redis' });
+  expect(bad).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('REDIS_SERVER_PATH=/opt/none/redis does not lead to a program'),
+  });
+  expect(machine.calls()).toEqual([]);
+});
 
 test.each([
   ['apt-get', ['apt-get update', `${APT} chromium`]],
@@ -340,7 +435,7 @@ test('start fails where setup does', () => {
 });
 
 test('test hands its arguments on, and ends with its line where setup fails', () => {
-  using machine = machineWithFfmpeg();
+  using machine = machineForTests();
   machine.npm('case $1 in -v) echo v26.10.0 ;; *) echo "$*" ;; esac');
   expect(machine.run('scripts/test test/lib -t range').stdout).toBe('scripts/checks.ts test/lib -t range\n');
   machine.without('ffmpeg');

@@ -85,6 +85,7 @@ echo 'npm warn EBADENGINE' >&2`,
   case $package in
     ffmpeg) for program in ffmpeg ffprobe; do echo '#!/bin/sh' >"${this.bin}/$program"; chmod +x "${this.bin}/$program"; done ;;
     chromium) echo '#!/bin/sh' >"${this.bin}/chromium-browser"; chmod +x "${this.bin}/chromium-browser" ;;
+    redis | redis-server) echo '#!/bin/sh' >"${this.bin}/redis-server"; chmod +x "${this.bin}/redis-server" ;;
     exiftool | *[Ee]xif[Tt]ool*) echo '#!/bin/sh' >"${this.bin}/exiftool"; chmod +x "${this.bin}/exiftool" ;;
   esac
 done`,

@@ -39,8 +39,23 @@ it('is taken over from a process that is gone, by one only', async () => {
   const child = spawn(process.execPath, ['-e', '']);
   const { pid = 0 } = child;
   await once(child, 'exit');
+  // Many times: whoever comes late must meet the new owner at every point of the taking over.
+  for (let round = 0; round < 50; round++) {
+    await leave({ host: hostname(), pid });
+    await lockFree(path);
+    const taken = await Promise.all(Array.from({ length: 8 }, () => takeLock(path)));
+    expect(taken.filter((lock) => lock !== undefined)).toHaveLength(1);
+    for (const lock of taken) await lock?.release();
+    expect(await readdir(folder)).toEqual([]);
+  }
+});
+
+it('is taken over also where whoever took it over died over that', async () => {
+  const child = spawn(process.execPath, ['-e', '']);
+  const { pid = 0 } = child;
+  await once(child, 'exit');
   await leave({ host: hostname(), pid });
-  await lockFree(path);
+  await writeFile(`${path}.left`, JSON.stringify({ host: hostname(), pid, lock: 'left too' }));
   const taken = await Promise.all(Array.from({ length: 8 }, () => takeLock(path)));
   expect(taken.filter((lock) => lock !== undefined)).toHaveLength(1);
   for (const lock of taken) await lock?.release();

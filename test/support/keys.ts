@@ -7,9 +7,10 @@ import type { Keys, NewKey } from '../../src/access/keys.ts';
 import { createTenants, usualLimits } from '../../src/access/tenants.ts';
 import { readConfig } from '../../src/config.ts';
 import { openRecords } from '../../src/registers/open.ts';
+import { configIn } from './mode.ts';
 
 async function withKeys<T>(dataDir: string, work: (keys: Keys) => Promise<T>): Promise<T> {
-  const records = await openRecords({ DATA_DIR: dataDir });
+  const records = await openRecords(configIn(dataDir));
   try {
     return await work(createKeys({ records }));
   } finally {
@@ -40,7 +41,7 @@ export async function revokeKey(dataDir: string, id: string): Promise<void> {
 
 /** What a tenant may use, from a second later on; before the server has heard of the tenant, at once. */
 export async function limitTenant(dataDir: string, tenant: string, limits: TenantOverrides): Promise<void> {
-  const records = await openRecords({ DATA_DIR: dataDir });
+  const records = await openRecords(configIn(dataDir));
   await createTenants({ records, defaults: usualLimits(readConfig({})) }).override(tenant, limits);
   await records.close();
 }

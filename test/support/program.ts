@@ -1,15 +1,21 @@
-// Starts the real program, `node src/main.ts`, reads its log, and leaves nothing of it behind.
+// Starts the real program, `node src/main.ts`, in the mode of the run (mode.ts), reads its log, and leaves nothing of it behind.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { settings } from '../../src/config.ts';
+import { modeSettings } from './mode.ts';
 import { descendants, HAS_PROC, killNow } from './processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+/** Where there is one, a program in front of it that has it killed when this process dies, however it dies. */
+const DIES_WITH_US = existsSync('/usr/bin/setpriv')
+  ? (['/usr/bin/setpriv', '--pdeathsig', 'KILL'] as const)
+  : [];
 
 /** A line of the log: pino's fields and the line's own. */
 export interface LogLine {
@@ -50,10 +56,14 @@ export interface Program extends AsyncDisposable {
  * Runs the program and waits until it serves. Unless `env` says otherwise: a free port, two processes, a new data
  * folder that is removed when the program is disposed of. Settings of the surrounding shell do not count.
  */
-export async function startProgram(env: Readonly<Record<string, string>> = {}): Promise<Program> {
+export async function startProgram(
+  env: Readonly<Record<string, string>> = {},
+  { servingMs = 30_000 }: { readonly servingMs?: number } = {},
+): Promise<Program> {
   const ownFolder = env['DATA_DIR'] === undefined;
   const dataDir = env['DATA_DIR'] ?? (await realpath(await mkdtemp(join(tmpdir(), 'mediamill-test-'))));
-  const child = spawn(process.execPath, ['src/main.ts'], {
+  const [command, ...rest] = [...DIES_WITH_US, process.execPath, 'src/main.ts'] as const;
+  const child = spawn(command, rest, {
     cwd: ROOT,
     env: {
       ...surroundings(),
@@ -61,6 +71,7 @@ export async function startProgram(env: Readonly<Record<string, string>> = {}): 
       PROCESSES: '2',
       SHUTDOWN_SECONDS: '5',
       LOG_FORMAT: 'json',
+      ...modeSettings(dataDir),
       ...env,
       DATA_DIR: dataDir,
     },
@@ -127,7 +138,7 @@ export async function startProgram(env: Readonly<Record<string, string>> = {}): 
     },
   };
   try {
-    const serving = await program.waitFor(({ msg }) => msg === 'serving', { timeoutMs: 30_000 });
+    const serving = await program.waitFor(({ msg }) => msg === 'serving', { timeoutMs: servingMs });
     return Object.assign(program, { address: String(serving['address']) });
   } catch (error) {
     await program[Symbol.asyncDispose]();

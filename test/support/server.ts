@@ -1,19 +1,20 @@
-// The whole server inside the test's own process, on a free port and a folder of its own.
+// The whole server inside the test's own process, on a free port and a folder of its own, in the mode of the run (mode.ts).
 
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { readConfig } from '../../src/config.ts';
 import type { Config } from '../../src/config.ts';
 import type { HintBus } from '../../src/contracts.ts';
 import type { JobView } from '../../src/jobs/job-view.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
 import { startServer } from '../../src/server.ts';
 import type { ServerOptions } from '../../src/server.ts';
+import { configIn } from './mode.ts';
 
 export interface TestServer extends AsyncDisposable {
+  /** Empty for one that only works. */
   readonly url: string;
   readonly config: Config;
   /** What its process is called in leases, and in hints. */
@@ -31,13 +32,23 @@ export async function startTestServer(
     dataDir,
     hints = localHints(),
     remote,
-  }: { dataDir?: string; hints?: HintBus; remote?: NonNullable<ServerOptions['remote']> } = {},
+    machine,
+  }: {
+    dataDir?: string;
+    hints?: HintBus;
+    remote?: NonNullable<ServerOptions['remote']>;
+    /** Servers of one folder are processes of one machine unless it is said otherwise. */
+    machine?: string;
+  } = {},
 ): Promise<TestServer> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'mediamill-test-')));
-  const config = readConfig(
-    { PORT: '0', DATA_DIR: folder, PROCESSES: '1', IMAGE_THREADS: '1', SHUTDOWN_SECONDS: '5', ...env },
-    { cores: 2, memoryBytes: 4 * 1024 ** 3 },
-  );
+  const config = configIn(folder, {
+    PORT: '0',
+    PROCESSES: '1',
+    IMAGE_THREADS: '1',
+    SHUTDOWN_SECONDS: '5',
+    ...env,
+  });
   let overruns = 0;
   const owner = randomUUID();
   const server = await startServer({
@@ -45,13 +56,14 @@ export async function startTestServer(
     log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
     hints,
     owner,
+    machine: machine ?? folder,
     onOverrun: () => void overruns++,
     ...(remote && { remote }),
   });
-  const request = (path: string, init?: RequestInit): Promise<Response> =>
-    fetch(new URL(path, server.address), init);
+  const url = server.address ?? '';
+  const request = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, url), init);
   return {
-    url: server.address,
+    url,
     config,
     owner,
     overruns: () => overruns,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BlobStore, Hint, Meters, Records } from '../../src/contracts.ts';
+import type { Blob, BlobStore, Hint, Meters, Records } from '../../src/contracts.ts';
 import { newId } from '../../src/lib/id.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
 import { openSqliteMeters } from '../../src/registers/sqlite-meters.ts';
@@ -103,16 +103,23 @@ const impatient = async (): Promise<void> => {
   await opened.close();
   opened = open(1);
 };
-/** Joins wait until they are let go. */
-function holdJoins(): { readonly begun: Promise<void>; readonly go: () => void } {
+/** Joins wait until they are let go; `joined` resolves with the blob that the first has made. */
+function holdJoins(): {
+  readonly begun: Promise<void>;
+  readonly go: () => void;
+  readonly joined: Promise<Blob>;
+} {
   const begun = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
+  const joined = Promise.withResolvers<Blob>();
   store.join = async (...what) => {
     begun.resolve();
     await go.promise;
-    return disk.join(...what);
+    const blob = await disk.join(...what);
+    joined.resolve(blob);
+    return blob;
   };
-  return { begun: begun.promise, go: () => go.resolve() };
+  return { begun: begun.promise, go: () => go.resolve(), joined: joined.promise };
 }
 const completed = async (id: string): Promise<void> => {
   await expect.poll(async () => (await recordOf(id))?.completedAt ?? null, { timeout: 5000 }).not.toBeNull();
@@ -131,6 +138,27 @@ describe('an upload made of parts', () => {
     held.go();
     await completed(id);
     expect((await buffer(await disk.read(`uploads/${id}`))).equals(PNG)).toBe(true);
+  });
+
+  it('has its parts looked at together, and no others are', async () => {
+    const thirds = [PNG.subarray(0, 700), PNG.subarray(700, 9000), HALVES[1]];
+    let looks = 0;
+    const together = Promise.withResolvers<void>();
+    store.stat = async (key) => {
+      if (key.startsWith('segments/') && ++looks === thirds.length) together.resolve();
+      if (key.startsWith('segments/')) await together.promise;
+      return disk.stat(key);
+    };
+    const of = [];
+    for (const third of thirds) of.push(await part(third));
+    const { id } = await begin();
+    await send(id, 0, HALVES[0]);
+    expect((await opened.settle(id, 'a')).value.offset).toBe(9000);
+    // Of what is not whole the record is believed.
+    expect(looks).toBe(0);
+    await opened.uploads.remove(id, 'a');
+    expect((await concatenate(of)).value.completedAt).not.toBeNull();
+    expect(looks).toBe(thirds.length);
   });
 
   it('is the same for the same parts while it lives', async () => {
@@ -221,6 +249,8 @@ describe('an upload made of parts', () => {
     await held.begun;
     await opened.uploads.remove(id, 'a');
     held.go();
+    // It is made after the removal: somebody has to clear it away.
+    expect(await held.joined).toMatchObject({ key: `uploads/${id}`, bytes: PNG.length });
     await opened.close();
     expect(await files()).toEqual(before);
   });
@@ -264,15 +294,26 @@ describe('an upload that has lost bytes', () => {
   it.each([
     ['whose segment is gone', (path: string) => rm(path)],
     ['whose segment is too short', (path: string) => truncate(path, 100)],
-  ])('%s is gone, for all who ask', async (_which, damage) => {
-    for (const ask of [(id: string) => opened.settle(id, 'a'), (id: string) => send(id, 9000, HALVES[1])]) {
-      const { id } = await begin();
-      await send(id, 0, HALVES[0]);
-      await damage(join(blobs(), (await recordOf(id))!.segments[0]!.key));
-      await expect(ask(id)).rejects.toMatchObject({ code: 'source_not_found' });
-      expect(await recordOf(id)).toBeUndefined();
-    }
+  ])('%s is gone for whoever sends the rest', async (_which, damage) => {
+    const { id } = await begin();
+    await send(id, 0, HALVES[0]);
+    await damage(join(blobs(), (await recordOf(id))!.segments[0]!.key));
+    await expect(send(id, 9000, HALVES[1])).rejects.toMatchObject({ code: 'source_not_found' });
+    expect(await recordOf(id)).toBeUndefined();
     expect(await files()).toEqual([]);
+  });
+
+  it('in an earlier segment is gone when it is put together', async () => {
+    const { id } = await begin();
+    await send(id, 0, HALVES[0]);
+    const stored = (await records.get(UPLOADS, id))!;
+    const [first] = stored.value.segments;
+    // As a writer leaves it that died.
+    const value = { ...stored.value, segments: [{ ...first!, closed: false }] };
+    await records.put(UPLOADS, id, value, { group: 'a' }, stored.version);
+    await rm(join(blobs(), first!.key));
+    await expect(send(id, 9000, HALVES[1])).rejects.toMatchObject({ code: 'source_not_found' });
+    expect([await recordOf(id), await files()]).toEqual([undefined, []]);
   });
 
   it('while it is written to is gone as well', async () => {
@@ -314,6 +355,31 @@ describe('unfinished uploads', () => {
     await opened.uploads.remove(next, 'a');
     await begin();
     expect((await opened.uploads.list('a', { limit: 100 })).items).toHaveLength(4);
+  });
+
+  it('take no place when they could not be written down', async () => {
+    for (let opens = 0; opens < 4; opens++) {
+      const full = new Error('the disk is full');
+      const put = records.put.bind(records);
+      records.put = () => Promise.reject(full);
+      await expect(begin()).rejects.toBe(full);
+      records.put = put;
+    }
+    await expect(begin()).resolves.toBeDefined();
+  });
+
+  it('go on though their places can be neither renewed nor given back', async () => {
+    const ill = new Error('the meters are ill');
+    meters.renew = () => Promise.reject(ill);
+    meters.leave = () => Promise.reject(ill);
+    const { id } = await begin();
+    await send(id, 0, HALVES[0]);
+    expect(await send(id, 9000, HALVES[1])).toMatchObject({ completedAt: now });
+    const other = await begin();
+    expect(await opened.uploads.remove(other.id, 'a')).toBe(true);
+    expect(await recordOf(other.id)).toBeUndefined();
+    expect(told.length).toBeGreaterThan(0);
+    expect(new Set(told)).toEqual(new Set([ill]));
   });
 
   it('live on by bytes, and by nothing else', async () => {

@@ -1,16 +1,15 @@
 // The client that browsers and Uppy use, as it is, against the server.
 
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Upload } from 'tus-js-client';
 import type { UploadOptions } from 'tus-js-client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openSqliteRecords } from '../../src/registers/sqlite-records.ts';
+import { openRecords } from '../../src/registers/open.ts';
 import { placeOf, UPLOADS } from '../../src/uploads/upload-record.ts';
 import type { UploadRecord } from '../../src/uploads/upload-record.ts';
 import { startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
+import { blobBytes } from '../support/stored.ts';
 
 const FILM = Buffer.concat([
   Buffer.from('1a45dfa3a34286844282886d6174726f736b61', 'hex'),
@@ -24,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 const blobOf = (url: string): Promise<Buffer> =>
-  readFile(join(server.config.DATA_DIR, 'store/blobs/uploads', url.split('/').at(-1) ?? ''));
+  blobBytes(server.config.DATA_DIR, `uploads/${url.split('/').at(-1)}`);
 
 function send(options: Partial<UploadOptions>): { upload: Upload; done: Promise<string> } {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -84,7 +83,7 @@ it('waits for what is still being put together', async () => {
   const url = await parts.done;
   const id = url.split('/').at(-1) ?? '';
   // As if another process were still at it: it says from time to time that it lives.
-  const records = await openSqliteRecords({ path: join(server.config.DATA_DIR, 'records.sqlite') });
+  const records = await openRecords(server.config);
   const change = async (with_: Partial<UploadRecord>): Promise<void> => {
     const stored = (await records.get(UPLOADS, id))!;
     const value = { ...stored.value, ...with_ };

@@ -103,6 +103,17 @@ describe('a tenant', () => {
     expect(purged).toEqual([sourceMark(`upload:${id}`, 'a')]);
   });
 
+  it('is purged from caches only if it is a picture: all machines are told, and keep it in mind', async () => {
+    const add = (mediaType: string) =>
+      opened.uploads.add(newId(), { tenant: 'a', name: null, mediaType, bytes: 5 });
+    const [film, picture, late] = [await add('video/mp4'), await add('image/heic'), await add('audio/mpeg')];
+    const half = await begin('a');
+    for (const { id } of [film, picture, half]) expect(await opened.uploads.remove(id, 'a')).toBe(true);
+    now = late.expiresAt;
+    expect(await opened.uploads.expire(now)).toBe(1);
+    expect(purged).toEqual([sourceMark(`upload:${picture.id}`, 'a')]);
+  });
+
   it('has renditions of its own', () => {
     expect(sourceMark('upload:1', 'a')).not.toBe(sourceMark('upload:1', 'b'));
   });

@@ -87,7 +87,7 @@ export function machineView(app: App): View {
   return {
     title: 'Machine',
     render: () => html`
-      <div class="bar"><h1>Machine</h1>${machine === undefined ? nothing : html`<span class="hint">${machine.processes === 1 ? 'one process' : `${machine.processes} processes`} on ${machine.cores} cores, every 5 s</span>`}</div>
+      <div class="bar"><h1>Machine</h1>${machine === undefined ? nothing : html`<span class="hint">${machine.processes === 1 ? 'one process' : `${machine.processes} processes`} on ${machine.cores} cores, ${dutiesOf(machine)}every 5 s</span>`}</div>
       ${fault === undefined ? nothing : html`<p class="panel empty" role="status">${fault}</p>`}
       ${machine === undefined ? nothing : html`${figures(machine)}<div class="charts">${CHARTS.map((chart) => draw(chart, machine?.samples ?? []))}</div>`}`,
     close() {
@@ -95,6 +95,14 @@ export function machineView(app: App): View {
       clearTimeout(timer);
     },
   };
+}
+
+/** What one of several machines does, if that is not everything. */
+function dutiesOf({ roles, lanes }: MachineView): string {
+  if (!roles.includes('work')) return 'answers only, ';
+  const works = `works on ${lanes.join(', ')}, `;
+  if (!roles.includes('web')) return `only ${works}`;
+  return lanes.includes('video') && lanes.includes('film') && lanes.includes('image') ? '' : works;
 }
 
 function explain(error: unknown): string {

@@ -58,6 +58,8 @@ export interface FindingOf {
 export interface Findings {
   /** Undefined if nobody asked, or it could not be found out. */
   get<Kind extends Analysis['kind']>(analysis: Analysis & { kind: Kind }): FindingOf[Kind] | undefined;
+  /** All answers by `analysisKey`, where they are known one by one. */
+  readonly all?: ReadonlyMap<string, unknown>;
 }
 
 /** Equal questions have equal keys. */
@@ -66,3 +68,12 @@ export function analysisKey(analysis: Analysis): string {
 }
 
 export const NO_FINDINGS: Findings = { get: () => undefined };
+
+/** Of answers by the `analysisKey` of their question. */
+export function findingsOf(all: ReadonlyMap<string, unknown>): Findings {
+  return {
+    all,
+    get: <Kind extends Analysis['kind']>(analysis: Analysis & { kind: Kind }) =>
+      all.get(analysisKey(analysis)) as FindingOf[Kind] | undefined,
+  };
+}

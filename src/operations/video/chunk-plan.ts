@@ -1,7 +1,8 @@
 // Which outputs are encoded in parallel chunks: what the encoder gains by it, and whether the source can be cut on a grid.
 
 import type { VideoStream } from '../media-probe.ts';
-import type { OutputPart, Piece, Size, Source, StreamPart } from '../video-operation.ts';
+import type { OutputPart, Piece, Size, Source, StreamOptions, StreamPart } from '../video-operation.ts';
+import { fleetChunks, oneThread } from './chunk-fleet.ts';
 
 export type Chunks = NonNullable<OutputPart['chunks']>;
 
@@ -68,9 +69,13 @@ function gainOf(encoder: string, { width, height }: Size, cores: number): Gain |
   return rows.find((gain) => width * height <= gain.pixels && cores >= gain.cores) ?? null;
 }
 
-/** Threads that each of several encoders at once gets. */
-export function threadsOf(encoder: string, size: Size, cores: number): number {
-  return gainOf(encoder, size, cores)?.threads ?? 1;
+/** Options that give the encoder of a chunk as many threads as it should have, over those of its stream. */
+export function threadOptions(
+  { encoder, size, stream }: ChunkPicture,
+  { cores, sharesChunks }: Pick<Source, 'cores' | 'sharesChunks'>,
+): StreamOptions {
+  if (sharesChunks === true) return oneThread(encoder, stream.options);
+  return { threads: `${gainOf(encoder, size, cores)?.threads ?? 1}` };
 }
 
 type Frames = StreamPart & { readonly kind: 'frames' | 'sound' };
@@ -105,22 +110,30 @@ export function withChunks(part: OutputPart, source: Source): OutputPart {
   const fps = rateOf(video)?.value ?? video.fps ?? 0;
   const durationSeconds = video.durationSeconds ?? probe.durationSeconds ?? 0;
   const { encoder, size } = picture;
-  const chunks = chunksFor({ encoder, size, fps, durationSeconds, cores });
+  const wish = { encoder, size, fps, durationSeconds, cores };
+  const isShared = source.sharesChunks === true;
+  const chunks = isShared ? fleetChunks(wish) : chunksFor(wish);
   if (chunks === null) return part;
   const why = obstacle(part, picture, source, video);
   if (why !== null) return { ...part, decisions: [...part.decisions, `encoded in one piece: ${why}`] };
-  return { ...part, chunks, decisions: [...part.decisions, chunkDecision(chunks, fps)] };
+  return { ...part, chunks, decisions: [...part.decisions, chunkDecision(chunks, fps, isShared)] };
 }
 
-function chunkDecision({ count, framesEach, parallel }: Chunks, fps: number): string {
+function chunkDecision({ count, framesEach, parallel }: Chunks, fps: number, isShared: boolean): string {
   const seconds = Math.round((framesEach / fps) * 10) / 10;
+  if (isShared) return `encoded in ${count} chunks of ${seconds} s, by whatever machine has a place for one`;
   return `encoded in ${count} chunks of ${seconds} s, ${parallel} at a time: at this size the encoder alone does not fill the cores`;
 }
 
-/** Takes chunks away again where another output of the job is encoded whole: it fills the cores, and one decode serves all. */
+/**
+ * Takes chunks away again where another output of the job is encoded whole: it fills the cores, and one decode serves all.
+ * Chunks that other machines encode stay.
+ */
 export function agreeOnChunks(
   parts: Readonly<Record<string, OutputPart>>,
+  source: Pick<Source, 'sharesChunks'> = {},
 ): Readonly<Record<string, OutputPart>> {
+  if (source.sharesChunks === true) return parts;
   const isWhole = Object.values(parts).some((part) => part.chunks === undefined && encodesClips(part));
   if (!isWhole) return parts;
   return Object.fromEntries(

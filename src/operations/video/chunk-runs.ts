@@ -1,7 +1,7 @@
 // The FFmpeg runs of outputs in chunks: one for each stretch of frames, and one that joins them and adds the sound.
 
 import type { OutputPart, Piece, Source, StreamOptions, StreamPart } from '../video-operation.ts';
-import { pictureOf, rateOf, threadsOf } from './chunk-plan.ts';
+import { pictureOf, rateOf, threadOptions } from './chunk-plan.ts';
 import type { Chunks, Rate } from './chunk-plan.ts';
 import { concatOptions } from './concat-list.ts';
 import { foldersOf, graphOf, outputOf } from './run.ts';
@@ -102,7 +102,7 @@ function chunkRun(members: readonly BatchMember[], source: Source, cut: Cut): Ru
 function chunkOf({ name, folder, part }: BatchMember, source: Source, cut: Cut, most: number | null): Named {
   const picture = pictureOf(part);
   if (picture === null) throw new Error('a part without a picture was planned in chunks');
-  const { piece, take, stream, encoder, size } = picture;
+  const { piece, take, stream } = picture;
   // MP4 names its pictures so, the chunk's container does not.
   const { tag: _tag, ...options } = stream.options;
   return {
@@ -116,7 +116,7 @@ function chunkOf({ name, folder, part }: BatchMember, source: Source, cut: Cut, 
         {
           kind: 'frames',
           take: { ...take, last: [...(take.last ?? []), ...ontoGrid(cut)] },
-          options: { ...options, threads: `${threadsOf(encoder, size, source.cores)}` },
+          options: { ...options, ...threadOptions(picture, source) },
         },
       ],
       // Unlike Matroska, MP4 counts time in parts of the frame rate: no timestamp is rounded.

@@ -142,7 +142,14 @@ export const jobDocs: OperationDocs = {
   'GET /v1/jobs/{id}/outputs/{name}': {
     id: 'getOutput',
     sends: ['Range', 'If-Range', 'If-None-Match'],
-    answers: outputAnswers,
+    answers: {
+      ...outputAnswers,
+      307: {
+        description:
+          'With S3_REDIRECTS, of a single file: where the store itself gives it, for five minutes and to anybody',
+        headers: ['Location', 'Cache-Control'],
+      },
+    },
     errors: ['job_not_found', 'output_not_found', 'output_not_ready', 'range_not_satisfiable'],
     curl: `curl "http://127.0.0.1:3000/v1/jobs/$JOB/outputs/video" -o video.mp4`,
     async script(mediamill, { job }) {

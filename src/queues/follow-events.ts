@@ -1,34 +1,55 @@
 // One reader of events: what it has taken, when it is woken, and that a backlog never holds up the process.
 
 import type { EventFilter, EventsLost, EventStream, JobEvent } from '../contracts.ts';
-import type { EventFeed, Follower } from './sqlite-feed.ts';
+import type { EventFeed, Follower, TakenEvents } from './event-feed.ts';
 
 interface From {
   readonly of: EventFilter | undefined;
-  readonly after: number;
+  /** Where it begins, once that is known. */
+  readonly after: number | Promise<number>;
+  /** What it says of its position until then. */
+  readonly meanwhile?: number;
   readonly signal: AbortSignal;
 }
 
-/** `read` calls what reads the database, if need be until that works. */
+/** `read` calls what reads past events, if need be until that works; undefined: the signal has aborted meanwhile. */
 export function followEvents(
   feed: EventFeed,
-  { of, after, signal }: From,
-  read: <T>(question: () => T) => Promise<T>,
+  { of, after, meanwhile = 0, signal }: From,
+  read: (question: () => TakenEvents | Promise<TakenEvents>) => Promise<TakenEvents | undefined>,
 ): EventStream {
-  const follower: Follower = { of, position: after, isIdle: false, wake: () => undefined };
+  const begin = typeof after === 'number' ? after : meanwhile;
+  const follower: Follower = { of, position: begin, isIdle: false, wake: () => undefined };
+  const known =
+    typeof after === 'number'
+      ? undefined
+      : after.then((sequence) => {
+          follower.position = sequence;
+        });
+  // Told to whoever iterates.
+  known?.catch(() => undefined);
   const positionNow = (): number =>
     follower.isIdle ? Math.max(follower.position, feed.newest) : follower.position;
 
   async function* follow(): AsyncGenerator<JobEvent | EventsLost, void, undefined> {
-    using _ = feed.enlist(follower);
-    const stop = (): void => follower.wake();
+    const stopped = Promise.withResolvers<void>();
+    const stop = (): void => {
+      stopped.resolve();
+      follower.wake();
+    };
     signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    using held = feed.enlist(follower);
     try {
+      await Promise.race([known, stopped.promise]);
+      await Promise.race([held.begun, stopped.promise]);
       for (let isBehind = true; !signal.aborted && !feed.closed; ) {
         // Of all that are behind, one takes one piece in a turn of the event loop.
         if (isBehind) await feed.turn();
         if (signal.aborted || feed.closed) return;
+        const { rewinds } = feed;
         const taken = await read(() => feed.take(follower));
+        if (taken === undefined) return;
         if (taken.isLost) {
           follower.position = taken.through;
           yield { type: 'lost', sequence: taken.through };
@@ -39,8 +60,9 @@ export function followEvents(
           // Only now is it done with.
           follower.position = event.sequence;
         }
-        follower.position = taken.through;
-        isBehind = feed.newest > taken.through;
+        const isRewound = feed.rewinds > rewinds;
+        follower.position = isRewound ? Math.min(taken.through, feed.newest) : taken.through;
+        isBehind = feed.newest > follower.position;
         if (!isBehind && !signal.aborted) await feed.idle(follower);
       }
     } finally {

@@ -1,24 +1,28 @@
-// A process of its own for the tests of the embedded queue: works on image jobs, and says on stdout what is certain.
+// A process of its own for the tests of queues: works on image jobs, and says on stdout what is certain.
 
 import { localHints } from '../../src/lib/local-hints.ts';
+import { openBullQueue } from '../../src/queues/bullmq.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
 import { aJob, untilStatus } from '../contracts/queue-jobs.ts';
 
-const [path, owner, task] = process.argv.slice(2);
-if (path === undefined || owner === undefined) throw new Error('usage: sqlite-process.ts path owner [add]');
+const [place, owner, task] = process.argv.slice(2);
+if (place === undefined || owner === undefined) throw new Error('usage: queue-process.ts place owner [add]');
 
 const say = (word: string, id: string): void => void process.stdout.write(`${word} ${id}\n`);
 
-const queue = await openSqliteQueue({
-  path,
+const options = {
   owner,
   policy: { maxAttempts: 10, ttlSeconds: 600 },
   leaseSeconds: 60,
   maxWaiting: 10_000,
-  hints: localHints(),
+  hints: localHints<never>(),
   pollMilliseconds: 10,
   log: console,
-});
+};
+// Each a machine of its own: they share nothing but Redis.
+const queue = place.startsWith('redis:')
+  ? await openBullQueue({ ...options, url: place, prefix: 'processes', machine: owner })
+  : await openSqliteQueue({ ...options, path: place });
 queue.work(
   'image',
   {

@@ -1,0 +1,89 @@
+// Looks at what the machines of a fleet share: Redis and the bucket.
+
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { Config } from '../../src/config.ts';
+import { missing, ok, warning } from './finding.ts';
+import type { Finding } from './finding.ts';
+
+const QUIET = { warn: () => undefined };
+
+/** Nothing where the settings name neither. Needs the packages. */
+export async function fleet(config: Config): Promise<Finding[]> {
+  const found: Finding[] = [];
+  if (config.QUEUE === 'bullmq') found.push(...(await redis(config.REDIS_URL ?? '')));
+  if (config.STORE === 's3') found.push(await bucket(config));
+  if (config.QUEUE === 'bullmq' && config.STORE === 'disk') {
+    found.push(
+      warning(
+        'store',
+        'jobs are shared by all machines, but their files lie in DATA_DIR: another machine does not find them',
+        'set STORE=s3, unless there is one machine',
+      ),
+    );
+  }
+  return found;
+}
+
+async function redis(url: string): Promise<Finding[]> {
+  const [{ factsOf, openRedis }, { closeRedis }] = await Promise.all([
+    import('../../src/redis/open.ts'),
+    import('../../src/redis/connection.ts'),
+  ]);
+  try {
+    const opened = await openRedis({ url, name: 'mediamill-doctor', log: QUIET, patience: 3000 });
+    const facts = factsOf(await opened.info());
+    await closeRedis(opened);
+    const policy = facts['maxmemory_policy'] ?? 'unknown';
+    return [
+      ok('redis', `${facts['server_name'] ?? 'Redis'} ${facts['redis_version'] ?? ''} answers`),
+      policy === 'noeviction'
+        ? ok('eviction', 'none')
+        : missing(
+            'eviction',
+            `maxmemory-policy is ${policy}: Redis throws jobs away when its memory is full`,
+            'set `maxmemory-policy noeviction` in redis.conf',
+          ),
+      facts['aof_enabled'] === '1'
+        ? ok('aof', 'the append-only file is on')
+        : warning(
+            'aof',
+            'the append-only file is off: a restart of Redis loses jobs',
+            'set `appendonly yes` in redis.conf',
+          ),
+    ];
+  } catch (error) {
+    return [
+      missing(
+        'redis',
+        error instanceof Error ? error.message : 'does not answer',
+        'start Redis, or correct REDIS_URL',
+      ),
+    ];
+  }
+}
+
+/** Puts a small object and removes it again. */
+async function bucket(config: Config): Promise<Finding> {
+  const { openStore } = await import('../../src/stores/open.ts');
+  const folder = await mkdtemp(join(tmpdir(), 'mediamill-doctor-'));
+  const key = `doctor/${randomUUID()}`;
+  try {
+    const store = await openStore({ ...config, DATA_DIR: folder }, { owner: 'doctor', log: QUIET });
+    try {
+      await store.put(key, Readable.from([Buffer.from('x')]), { maxBytes: 1 });
+      await store.delete(key);
+    } finally {
+      await store.close();
+    }
+    return ok('bucket', `${config.S3_BUCKET ?? ''} can be written`);
+  } catch (error) {
+    const cure = 'correct the settings that begin with S3_, or what their key is allowed';
+    return missing('bucket', error instanceof Error ? error.message : 'cannot be used', cure);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
