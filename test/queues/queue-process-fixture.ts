@@ -4,6 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { expect } from 'vitest';
+import type { JobQueue } from '../../src/contracts.ts';
+import { aJob, untilStatus } from '../contracts/queue-jobs.ts';
 
 export interface QueueProcess extends AsyncDisposable {
   /** Ids by what was said of them, in order. */
@@ -55,4 +58,20 @@ export function startQueueProcess(place: string, owner: string, ...task: string[
       if (child.exitCode === null && child.signalCode === null) await end('kill');
     },
   };
+}
+
+/** Adds so many jobs, waits until both processes have done them, and expects that each was worked on once. */
+export async function expectEachOnce(
+  queue: JobQueue,
+  both: readonly QueueProcess[],
+  count: number,
+): Promise<void> {
+  const jobs = await Promise.all(Array.from({ length: count }, () => queue.add(aJob())));
+  for (const { id } of jobs) await untilStatus(queue, id, 'succeeded');
+  await Promise.all(both.map((one) => one.end('kindly')));
+  const all = (word: string): string[] => both.flatMap(({ said }) => said.get(word) ?? []).toSorted();
+  const ids = jobs.map(({ id }) => id).toSorted();
+  expect(all('started')).toEqual(ids);
+  expect(all('settled')).toEqual(ids);
+  expect(all('discarded')).toEqual([]);
 }

@@ -9,8 +9,8 @@ import { localHints } from '../../src/lib/local-hints.ts';
 import { QUEUE_MIGRATIONS } from '../../src/queues/sqlite-schema.ts';
 import { openConnection } from '../../src/sqlite/connection.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
-import { aJob, handler, untilStatus } from '../contracts/queue-jobs.ts';
-import { startQueueProcess } from './queue-process-fixture.ts';
+import { handler, untilStatus } from '../contracts/queue-jobs.ts';
+import { expectEachOnce, startQueueProcess } from './queue-process-fixture.ts';
 
 let folder: string;
 let path: string;
@@ -41,15 +41,7 @@ describe('two processes', () => {
     await Promise.all([first.heard('ready', 1), second.heard('ready', 1)]);
     const queue = await openHere('here');
     try {
-      const jobs = await Promise.all(Array.from({ length: 400 }, () => queue.add(aJob())));
-      for (const { id } of jobs) await untilStatus(queue, id, 'succeeded');
-      await Promise.all([first.end('kindly'), second.end('kindly')]);
-      const all = (word: string): string[] =>
-        [first, second].flatMap(({ said }) => said.get(word) ?? []).toSorted();
-      const ids = jobs.map(({ id }) => id).toSorted();
-      expect(all('started')).toEqual(ids);
-      expect(all('settled')).toEqual(ids);
-      expect(all('discarded')).toEqual([]);
+      await expectEachOnce(queue, [first, second], 400);
     } finally {
       await queue.close();
     }
