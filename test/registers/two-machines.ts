@@ -1,10 +1,10 @@
-// Two connections to one real Redis, below a new prefix, with one clock that the test moves: two machines, as far as an
-// adapter can tell.
+// Two connections to one real Redis, below a new prefix: two machines, as far as an adapter can tell.
 
 import { afterAll, beforeAll } from 'vitest';
 import type { RedisRegisterOptions } from '../../src/registers/redis-register.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
+import { twoSides } from './two-sides.ts';
 
 /** One Redis for the whole file; what is returned opens an empty backend in it. */
 export function twoMachines<T extends { close(): Promise<void> }>(
@@ -17,25 +17,8 @@ export function twoMachines<T extends { close(): Promise<void> }>(
   });
   afterAll(() => server[Symbol.asyncDispose]());
   return async () => {
-    let time = Date.now();
-    const options = {
-      url: server.url,
-      prefix: `test-${(backends += 1)}`,
-      log: { warn: () => undefined },
-      now: () => time,
-    };
-    const [left, right] = await Promise.all([open(options), open(options)]);
-    return {
-      left,
-      right,
-      now: () => time,
-      pass(milliseconds: number): void {
-        time += milliseconds;
-      },
-      async close(): Promise<void> {
-        await left.close();
-        await right.close();
-      },
-    };
+    const prefix = `test-${(backends += 1)}`;
+    const log = { warn: () => undefined };
+    return twoSides((now) => open({ url: server.url, prefix, log, now }));
   };
 }

@@ -2,13 +2,12 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endChild } from './end-child.ts';
+import { freePort } from './free-port.ts';
 
 export interface TestRedis extends AsyncDisposable {
   /** `redis://127.0.0.1:{port}`. */
@@ -57,10 +56,7 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
   async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const running = child;
     child = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const exited = once(running, 'exit');
-    running.kill(signal);
-    await exited;
+    await endChild(running, signal);
   }
 
   await start();
@@ -90,14 +86,4 @@ function endWithUs(child: ChildProcess): void {
   watcher.on('error', () => undefined);
   watcher.stdin.on('error', () => undefined);
   child.once('exit', () => watcher.kill('SIGKILL'));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

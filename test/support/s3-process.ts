@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endChild } from './end-child.ts';
 import { freePort } from './free-port.ts';
 import { settingsOf } from './s3.ts';
 import type { TestS3 } from './s3.ts';
@@ -52,10 +53,7 @@ export async function startS3Process(): Promise<S3Process> {
   async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const running = child;
     child = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const exited = once(running, 'exit');
-    running.kill(signal);
-    await exited;
+    await endChild(running, signal);
   }
 
   await start();
