@@ -1,5 +1,9 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { fleetProjects, LongestFirst } from './test/support/matrix.ts';
+
+// Tests start the program hundreds of times. Compiling it is a third of what that takes.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compile');
 
 export default defineConfig({
   test: {

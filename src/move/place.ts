@@ -1,8 +1,8 @@
 // Where a server keeps what must not be lost, and how one walks through all of it.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import type { BlobStore, JobQueue, KeptJob, KeptRecord, Records } from '../contracts.ts';
 import { STORE_OWNER } from '../jobs/store-owner.ts';
+import { pause } from '../lib/pause.ts';
 import { Problem } from '../problems.ts';
 
 export interface Place {
@@ -49,7 +49,7 @@ export async function patiently<T>(call: () => Promise<T>, signal?: AbortSignal)
       const isAway = error instanceof Problem && error.code === 'backend_unavailable';
       if (!isAway || tries === TRIES) throw error;
     }
-    await delay(Math.min(50 * 2 ** tries, LONGEST_PAUSE_MS), undefined, { ...(signal && { signal }) });
+    await pause(Math.min(50 * 2 ** tries, LONGEST_PAUSE_MS), signal);
   }
 }
 

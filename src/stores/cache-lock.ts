@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '../lib/pause.ts';
 
 export interface CacheLock {
   /** Lets others in. */
@@ -50,7 +50,7 @@ function held(path: string, owner: Owner, { beatMs = 2000 }: LockOptions): Cache
   };
 }
 
-/** Resolves when the lock is free, or its owner dead. Rejects where the signal aborts. */
+/** Resolves when the lock is free, or its owner dead. Rejects with the signal's reason. */
 export async function lockFree(
   path: string,
   options: LockOptions & { readonly signal?: AbortSignal | undefined } = {},
@@ -58,7 +58,7 @@ export async function lockFree(
   const { signal } = options;
   for (let waitMs = 10; ; waitMs = Math.min(100, waitMs * 1.5)) {
     if (!(await exists(path)) || (await isDead(path, options))) return;
-    await sleep(waitMs, undefined, { ...(signal && { signal }) });
+    await pause(waitMs, signal);
   }
 }
 

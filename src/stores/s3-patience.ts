@@ -1,6 +1,6 @@
 // Calls that go on trying while the store is away: what took hours to make is not given up over a break of seconds.
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '../lib/pause.ts';
 import { Problem } from '../problems.ts';
 
 /** Milliseconds after which the store is given up, and between two tries. */
@@ -15,13 +15,13 @@ export const once: Manner = (call) => call();
 
 export const patiently: Manner = async (call, signal) => {
   const end = performance.now() + PATIENCE_MS;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+  for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
     try {
       return await call();
     } catch (error) {
       const isAway = error instanceof Problem && error.code === 'backend_unavailable';
-      if (!isAway || performance.now() + pause > end) throw error;
-      await sleep(pause, undefined, { ...(signal && { signal }) });
+      if (!isAway || performance.now() + ms > end) throw error;
+      await pause(ms, signal);
     }
   }
 };

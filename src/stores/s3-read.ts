@@ -1,8 +1,8 @@
 // Reads objects of S3 to their end, also when the connection breaks on the way.
 
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ByteRange } from '../contracts.ts';
+import { pause } from '../lib/pause.ts';
 import { Problem } from '../problems.ts';
 import type { S3 } from './s3-client.ts';
 import { s3Code, s3Failure } from './s3-failures.ts';
@@ -74,7 +74,7 @@ async function* chunksOf(
     signal.throwIfAborted();
     fails = at > before ? 1 : fails + 1;
     if (fails > TRIES) throw s3Failure(broken ?? new Error('S3 sent fewer bytes than it had said'));
-    await sleep(PAUSE_MS * fails, undefined, { signal });
+    await pause(PAUSE_MS * fails, signal);
     try {
       ({ body } = await s3.get(key, { range: { start: at, end }, etag: first.etag, signal }));
     } catch (error) {
