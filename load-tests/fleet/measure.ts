@@ -5,6 +5,7 @@ import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { rung } from '../bare-encode.ts';
 import { JobClient, workSeconds } from '../job-client.ts';
+import { check } from '../check.ts';
 import { makeClip, makePhoto } from '../media.ts';
 import type { PhotoShape } from '../media.ts';
 import type { Context } from '../scenario.ts';
@@ -72,36 +73,37 @@ export async function measure(settings: MeasureSettings, context: Context): Prom
     return times(less(cost, times(idle.one, took)), 1 / count);
   };
   const client = new FleetClient(address, signal);
+  const finished = (count: number): ReturnType<FleetClient['jobs']> =>
+    settled(site, count, signal, () => client.jobs(count, bytes));
   const round = async () => {
-    let jobs = await client.jobs(1, bytes);
+    let jobs: Awaited<ReturnType<FleetClient['jobs']>> = [];
+    const before = await counted();
+    const accepted = await each(images, async () => (jobs = await finished(images)));
+    const after = await counted();
     const polled = await each(images, () => client.polled(jobs[0]!.id, images));
-    await client.removed(jobs);
-    const accepted = await each(images, async () => (jobs = await client.jobs(images, bytes)));
     const fetched = await each(images, () => client.fetched(jobs));
     const removed = await each(images, () => client.removed(jobs));
     const direct = await each(images, () => client.images(images, bytes));
     const one = await following(1);
     const many = await following(streams);
-    return { polled, accepted, fetched, removed, direct, one, many };
+    return { before, after, polled, accepted, fetched, removed, direct, one, many };
   };
+  const counted = async (): Promise<Record<'calls' | 'kinds', Counts>> => ({
+    calls: (await site.redis.read()).calls,
+    kinds: site.s3.passed().requests,
+  });
   /** What image jobs cost in all where so many follow their events. */
   async function following(count: number) {
     await using stream = await client.follow(count);
     let jobs: Awaited<ReturnType<FleetClient['jobs']>> = [];
-    const cost = await each(images, async () => (jobs = await client.jobs(images, bytes)));
+    const cost = await each(images, async () => (jobs = await finished(images)));
     const events = stream.events() / images;
     await client.removed(jobs);
     return { cost, events };
   }
 
   progress.step('warming up');
-  await client.removed(await client.jobs(images, bytes));
-  const before = await site.redis.read();
-  const beforeInStore = site.s3.passed().requests;
-  const sample = await client.jobs(images, bytes);
-  const after = await site.redis.read();
-  const afterInStore = site.s3.passed().requests;
-  await client.removed(sample);
+  await client.removed(await finished(images));
   const all: Awaited<ReturnType<typeof round>>[] = [];
   for (let at = 0; at < rounds; at++) {
     signal.throwIfAborted();
@@ -109,11 +111,12 @@ export async function measure(settings: MeasureSettings, context: Context): Prom
     all.push(await round());
   }
   const usual = (of: (each: (typeof all)[number]) => Cost): Cost => typical(all.map(of), median);
+  const last = all.at(-1)!;
   const accepted = usual((each) => each.accepted);
   const fetched = usual((each) => each.fetched);
   const removed = usual((each) => each.removed);
   progress.step('videos');
-  const videos = await ofVideos(settings, context, address, each);
+  const videos = await ofVideos(settings, context, { site, address, each });
   await stop();
   progress.step('a busy Redis');
   const busy = await keepBusy(site.redisUrl, site.redis, settings.busyJobs);
@@ -137,14 +140,46 @@ export async function measure(settings: MeasureSettings, context: Context): Prom
       accepted,
     ),
     eventsPerJob: median(all.map(({ one }) => one.events)),
-    calls: perOne(after.calls, before.calls, images).filter(([name]) => name !== 'info'),
-    kinds: perOne(afterInStore, beforeInStore, images),
+    calls: perOne(last.after.calls, last.before.calls, images).filter(([name]) => name !== 'info'),
+    kinds: perOne(last.after.kinds, last.before.kinds, images),
     loadAverage,
     media: [photo.description, videos.description],
     perRound: all.map(
       (each) => each.accepted.redisSeconds + each.fetched.redisSeconds + each.removed.redisSeconds,
     ),
   };
+}
+
+/** Milliseconds after which a source that is still there is a mistake. */
+const SETTLED_MS = 30_000;
+
+/**
+ * Makes so many jobs and waits until each has removed its source. A fleet does that seconds after the end: it belongs to these
+ * jobs, and not to whatever is measured next.
+ */
+async function settled<T>(
+  { s3 }: FleetSite,
+  jobs: number,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const requests = (): Counts => s3.passed().requests;
+  const deleted = (): number => requests()['DELETE'] ?? 0;
+  const all = deleted() + jobs;
+  const result = await work();
+  const deadline = performance.now() + SETTLED_MS;
+  // What else is looked for follows the removal.
+  for (let quiet = 0; deleted() < all || quiet < 3; quiet++) {
+    check(performance.now() < deadline, `the sources of ${jobs} job(s) were not removed after their end`);
+    const before = total(requests());
+    await delay(100, undefined, { signal });
+    if (total(requests()) !== before) quiet = -1;
+  }
+  return result;
+}
+
+function total(counts: Counts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 type Counts = Readonly<Record<string, number>>;
@@ -203,8 +238,7 @@ async function idling(site: FleetSite, seconds: number, { signal, progress }: Co
 async function ofVideos(
   { clips, lines: [from, to] }: MeasureSettings,
   context: Context,
-  address: string,
-  each: Each,
+  { site, address, each }: { readonly site: FleetSite; readonly address: string; readonly each: Each },
 ): Promise<Pick<Coefficients, 'video' | 'running'> & { readonly description: string }> {
   const client = new JobClient(address, context.signal);
   const fleet = new FleetClient(address, context.signal);
@@ -212,7 +246,7 @@ async function ofVideos(
     const clip = await makeClip(context.folder, { seconds, height: from }, context.signal);
     let worked = 0;
     const cost = await each(1, async () => {
-      const job = await client.run(clip.path, { video: rung(to) });
+      const job = await settled(site, 1, context.signal, () => client.run(clip.path, { video: rung(to) }));
       worked = workSeconds(job);
       await fleet.fetched([job]);
       await fleet.removed([job]);

@@ -169,16 +169,19 @@ class BullQueue implements JobQueue {
   async changed(id: string, since: number, signal: AbortSignal): Promise<Job | undefined> {
     this.#assertOpen();
     using held = this.#feed.hold();
-    // Rejects where Redis is away, which the feed would wait for.
-    let job = await this.#jobs.get(id);
-    await held.begun;
-    while (!this.#feed.closed) {
+    let job: Job | undefined;
+    if (held.begun !== undefined) {
+      // Rejects where Redis is away, which the feed would wait for.
+      await this.#jobs.get(id);
+      await held.begun;
+    }
+    do {
       // Before the look, so that what happens during it is not missed.
       using watch = this.#feed.watch(id, signal);
       job = await this.#jobs.get(id);
       if (job === undefined || job.revision > since || signal.aborted) break;
       await watch.woken;
-    }
+    } while (!this.#feed.closed);
     return job;
   }
 

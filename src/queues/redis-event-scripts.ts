@@ -27,19 +27,28 @@ local function prune(newest, now)
     redis.call('ZREM', p..'streams', name)
   end
 end
-local function tell(id, tenant, event, now)
-  local sequence = redis.call('INCR', p..'sequence')
-  local sid = sequence..'-0'
+-- All events of one change of a job; answers the sequence of the last one, or nil where there are none.
+local function tell(id, tenant, events, now)
+  local count = #events
+  if count == 0 then return nil end
+  local newest = redis.call('INCRBY', p..'sequence', count)
   local from = redis.call('GET', p..'oldest') or '0'
-  local output = event.output or ''
-  redis.call('XADD', p..'events', sid, 't', event.type, 'a', now, 'j', id, 'n', tenant, 'o', output)
-  redis.call('XADD', p..'events:t:'..tenant, 'MINID', '~', from, sid, 't', event.type, 'a', now, 'j', id, 'o', output)
-  redis.call('ZADD', p..'events:j:'..id, sequence, cjson.encode({ sequence, event.type, now, tenant, output }))
-  redis.call('ZADD', p..'streams', sequence, 't:'..tenant, sequence, 'j:'..id)
-  -- Now and then one of a job that tells a lot.
-  if sequence % 16 == 0 then redis.call('ZREMRANGEBYSCORE', p..'events:j:'..id, '-inf', '('..from) end
-  if sequence % ${PRUNE_EVERY} == 0 then prune(sequence, tonumber(now)) end
-  return sequence
+  local ofJob = {}
+  for at, event in ipairs(events) do
+    local sequence = newest - count + at
+    local sid = sequence..'-0'
+    local output = event.output or ''
+    redis.call('XADD', p..'events', sid, 't', event.type, 'a', now, 'j', id, 'n', tenant, 'o', output)
+    redis.call('XADD', p..'events:t:'..tenant, 'MINID', '~', from, sid, 't', event.type, 'a', now, 'j', id, 'o', output)
+    ofJob[2 * at - 1] = sequence
+    ofJob[2 * at] = cjson.encode({ sequence, event.type, now, tenant, output })
+  end
+  redis.call('ZADD', p..'events:j:'..id, unpack(ofJob))
+  redis.call('ZADD', p..'streams', newest, 't:'..tenant, newest, 'j:'..id)
+  -- At one sequence in so many. Of the job, for one that tells a lot.
+  if newest % 16 < count then redis.call('ZREMRANGEBYSCORE', p..'events:j:'..id, '-inf', '('..from) end
+  if newest % ${PRUNE_EVERY} < count then prune(newest, now) end
+  return newest
 end
 `;
 

@@ -37,8 +37,9 @@ local known = c.key and redis.call('GET', p..'key:'..c.key)
 local doc = known and redis.call('HGET', p..'job:'..known, 'doc') or redis.call('HGET', job, 'doc')
 if doc then return {'known', doc} end
 if c.max and redis.call('ZCARD', p..'jobs:s:queued') >= c.max then return {'full'} end
+local last = tell(c.id, c.tenant, c.events, c.now) or 0
 redis.call('HSET', job, 'doc', ARGV[2], 'rev', c.rev, 'status', c.status, 'lane', c.lane, 'tenant', c.tenant,
-  'at', c.at, 'key', c.key or '', 'hop', 1, 'due', 0, 'last', 0, 'cancel', c.cancel)
+  'at', c.at, 'key', c.key or '', 'hop', 1, 'due', 0, 'last', last, 'cancel', c.cancel)
 if c.key then redis.call('SET', p..'key:'..c.key, c.id) end
 redis.call('ZADD', p..'jobs', 0, c.id)
 redis.call('ZADD', p..'jobs:t:'..c.tenant, 0, c.id)
@@ -47,7 +48,6 @@ if c.status == 'queued' then redis.call('ZADD', p..'waiting:'..c.lane, c.at, c.i
 if c.ticket then redis.call('ZADD', p..'owed', c.now, c.id..'-1') end
 if c.expires then redis.call('ZADD', p..'expiry', c.expires, c.id) end
 if c.ended then redis.call('ZADD', p..'endings', c.ended, c.id) end
-for _, event in ipairs(c.events) do redis.call('HSET', job, 'last', tell(c.id, c.tenant, event, c.now)) end
 return {'added', 1}
 `;
 
@@ -59,7 +59,10 @@ if not was[1] then return {'gone'} end
 if c.token and was[2] ~= c.token then return {'lost', was[7]} end
 if c.lock and redis.call('GET', p..c.lock) ~= c.claim then return {'unlocked', was[7]} end
 if tonumber(was[1]) ~= c.from then return {'changed', was[7]} end
-redis.call('HSET', job, 'doc', ARGV[2], 'rev', c.rev, 'cancel', c.cancel)
+local set = { 'doc', ARGV[2], 'rev', c.rev, 'cancel', c.cancel }
+local function also(...)
+  for _, value in ipairs({ ... }) do set[#set + 1] = value end
+end
 local hop = tonumber(was[6])
 if c.status ~= was[3] then
   unlist(c.id, c.tenant, was[3])
@@ -70,28 +73,31 @@ if c.status ~= was[3] then
     redis.call('SREM', p..'owner:'..was[5], c.id)
     redis.call('HDEL', job, 'token', 'owner')
   end
-  redis.call('HSET', job, 'status', c.status, 'lane', c.lane, 'due', c.due)
+  also('status', c.status, 'lane', c.lane, 'due', c.due)
   if c.status == 'queued' then redis.call('ZADD', p..'waiting:'..c.lane, c.at, c.id) end
   if c.status == 'running' then
     redis.call('ZADD', p..'running:'..c.lane, c.at, c.id)
     redis.call('SADD', p..'owner:'..c.owner, c.id)
-    redis.call('HSET', job, 'token', c.claim, 'owner', c.owner)
+    also('token', c.claim, 'owner', c.owner)
   end
   if c.expires then redis.call('ZADD', p..'expiry', c.expires, c.id) end
   if c.ended then redis.call('ZADD', p..'endings', c.ended, c.id) end
   if c.ended or c.ticket then redis.call('ZREM', p..'owed', c.id..'-'..hop) end
 end
 if c.ticket then
-  hop = redis.call('HINCRBY', job, 'hop', 1)
+  hop = hop + 1
+  also('hop', hop)
   redis.call('ZADD', p..'owed', c.now, c.id..'-'..hop)
 end
-for _, event in ipairs(c.events) do redis.call('HSET', job, 'last', tell(c.id, c.tenant, event, c.now)) end
+local last = tell(c.id, c.tenant, c.events, c.now)
+if last then also('last', last) end
+redis.call('HSET', job, unpack(set))
 return {'done', hop}
 `;
 
 /** Forgets a job, whatever its state. Answers how it was, and whether somebody still holds the lock of its ticket. */
 const REMOVE = `${BEGIN}
-local id, now = ARGV[1], ARGV[2]
+local id, now = ARGV[1], tonumber(ARGV[2])
 local job = p..'job:'..id
 local was = redis.call('HMGET', job, 'doc', 'status', 'lane', 'tenant', 'owner', 'hop', 'key')
 if not was[1] then return false end
@@ -107,7 +113,7 @@ redis.call('ZREM', p..'endings', id)
 redis.call('ZREM', p..'owed', id..'-'..was[6])
 if was[5] then redis.call('SREM', p..'owner:'..was[5], id) end
 if was[7] ~= '' and redis.call('GET', p..'key:'..was[7]) == id then redis.call('DEL', p..'key:'..was[7]) end
-tell(id, tenant, { type = 'removed' }, now)
+tell(id, tenant, { { type = 'removed' } }, now)
 return {was[1], was[6], redis.call('EXISTS', p..'bull:'..lane..':'..id..'-'..was[6]..':lock')}
 `;
 
