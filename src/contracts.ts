@@ -214,8 +214,8 @@ export interface JobQueue {
   newestEvent(): Promise<number>;
   /** Whether a job has events after `after`, or may have had some that are forgotten. */
   hasNews(jobId: string, after: number): Promise<boolean>;
-  /** Resolves with the job at its next change after `since` (its `revision`), or as it is when the signal aborts. */
-  changed(id: string, since: number, signal: AbortSignal): Promise<Job | undefined>;
+  /** Resolves with the job once it has ended, or as it is when the signal aborts; undefined where it is not there any more. What it does until then costs the waiting nothing. */
+  finished(id: string, signal: AbortSignal): Promise<Job | undefined>;
   /** Gives the running jobs of a dead owner back at once, instead of after their lease. */
   abandon(owner: string): Promise<void>;
   /** Finished jobs whose time has come, oldest first: at most `limit`. */

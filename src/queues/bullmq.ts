@@ -166,7 +166,7 @@ class BullQueue implements JobQueue {
     return (await this.#ledger.call('news', jobId, after)) === 1;
   }
 
-  async changed(id: string, since: number, signal: AbortSignal): Promise<Job | undefined> {
+  async finished(id: string, signal: AbortSignal): Promise<Job | undefined> {
     this.#assertOpen();
     using held = this.#feed.hold();
     let job: Job | undefined;
@@ -179,7 +179,7 @@ class BullQueue implements JobQueue {
       // Before the look, so that what happens during it is not missed.
       using watch = this.#feed.watch(id, signal);
       job = await this.#jobs.get(id);
-      if (job === undefined || job.revision > since || signal.aborted) break;
+      if (job === undefined || isFinished(job) || signal.aborted) break;
       await watch.woken;
     } while (!this.#feed.closed);
     return job;

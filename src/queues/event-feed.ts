@@ -56,6 +56,7 @@ export interface Hold extends Disposable {
   readonly begun: Promise<void> | undefined;
 }
 
+const ENDS: ReadonlySet<JobEvent['type']> = new Set(['succeeded', 'failed', 'cancelled', 'removed']);
 /** Events that a follower takes at once. */
 const PIECE = 100;
 /** Events kept in memory, so that a thousand watchers do not read each one from the database. */
@@ -75,7 +76,7 @@ export class EventFeed {
   readonly #followers = new Map<string, Set<Follower>>();
   /** The last place in the line of those who are behind. */
   #line: Promise<unknown> = Promise.resolve();
-  /** Of those who wait for events of one job. */
+  /** Of those who wait for the end of one job. */
   readonly #watching = new Map<string, Set<(why?: unknown) => void>>();
 
   /** `onEvent` is told each event once, in order, while the feed runs. */
@@ -162,7 +163,7 @@ export class EventFeed {
     return this.#line;
   }
 
-  /** `woken` resolves at the next event of a job, or when the signal aborts or the feed closes. */
+  /** `woken` resolves at the end of a job, or its removal, or when the signal aborts or the feed closes. */
   watch(jobId: string, signal: AbortSignal): Disposable & { readonly woken: Promise<unknown> } {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     if (this.#closed || signal.aborted) resolve(undefined);
@@ -238,8 +239,8 @@ export class EventFeed {
     for (const watchers of this.#watching.values()) wakeEach(watchers);
   }
 
-  #tell({ sequence, tenant, jobId }: JobEvent): void {
-    wakeEach(this.#watching.get(jobId));
+  #tell({ sequence, tenant, jobId, type }: JobEvent): void {
+    if (ENDS.has(type)) wakeEach(this.#watching.get(jobId));
     for (const whose of [undefined, { tenant }, { jobId }]) {
       for (const follower of this.#followers.get(keyOf(whose)) ?? []) rouse(follower, sequence - 1);
     }

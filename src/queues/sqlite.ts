@@ -177,12 +177,12 @@ class SqliteQueue implements JobQueue {
     return this.#read(() => this.#events.hasNews(jobId, after));
   }
 
-  async changed(id: string, since: number, signal: AbortSignal): Promise<Job | undefined> {
+  async finished(id: string, signal: AbortSignal): Promise<Job | undefined> {
     using _ = this.#feed.hold();
     for (;;) {
       using watch = this.#feed.watch(id, signal);
       const job = await this.#read(() => this.#rows.cached(id));
-      if (job === undefined || job.revision > since || signal.aborted || this.#feed.closed) return job;
+      if (job === undefined || isFinished(job) || signal.aborted || this.#feed.closed) return job;
       await watch.woken;
       if (this.#feed.closed) return job;
     }

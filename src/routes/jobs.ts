@@ -137,11 +137,10 @@ export const jobRoutes: FastifyPluginAsyncZod<JobRoutesOptions> = async (app, op
       if (seconds > 0 && !isFinished(job)) {
         const gone = new AbortController();
         reply.raw.once('close', () => gone.abort());
-        job = await untilFinished(
-          queue,
-          job,
-          AbortSignal.any([gone.signal, leaving, AbortSignal.timeout(seconds * 1000)]),
-        );
+        const given = AbortSignal.any([gone.signal, leaving, AbortSignal.timeout(seconds * 1000)]);
+        const waited = await queue.finished(job.id, given);
+        if (waited === undefined) throw noSuchJob(job.id);
+        job = waited;
       }
       // RFC 7240 §3: what was done, which is less than was asked for past the bound. The address goes before the header.
       if (preferred !== undefined && request.query.wait === undefined)
@@ -209,16 +208,6 @@ export async function find(queue: JobQueue, id: string, { tenant }: Pick<Caller,
 
 function isJson({ headers }: FastifyRequest): boolean {
   return /^application\/json\s*(?:;|$)/i.test(headers['content-type'] ?? '');
-}
-
-async function untilFinished(queue: JobQueue, job: Job, signal: AbortSignal): Promise<Job> {
-  let latest = job;
-  while (!isFinished(latest) && !signal.aborted) {
-    const next = await queue.changed(latest.id, latest.revision, signal);
-    if (next === undefined) throw noSuchJob(latest.id);
-    latest = next;
-  }
-  return latest;
 }
 
 function noSuchJob(id: string): Problem {

@@ -186,7 +186,7 @@ export function ending(here: Sides): void {
       const job = await here.left.add(aJob());
       const signal = AbortSignal.timeout(20_000);
       const events = here.left.events({ signal })[Symbol.asyncIterator]();
-      const waiting = [events.next(), here.left.changed(job.id, job.revision, signal)];
+      const waiting = [events.next(), here.left.finished(job.id, signal)];
       await here.left.close();
       expect(await Promise.all(waiting)).toEqual([{ done: true, value: undefined }, job]);
       expect(signal.aborted).toBe(false);

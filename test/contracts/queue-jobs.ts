@@ -99,13 +99,21 @@ export async function until(
   id: string,
   wanted: (job: Job) => boolean,
 ): Promise<Job | undefined> {
-  const signal = AbortSignal.timeout(20_000);
-  let job = await queue.get(id);
-  while (job !== undefined && !wanted(job)) {
-    if (signal.aborted) throw new Error(`the job did not become as wanted: ${JSON.stringify(job)}`);
-    job = await queue.changed(id, job.revision, signal);
+  const seen = new AbortController();
+  const signal = AbortSignal.any([seen.signal, AbortSignal.timeout(20_000)]);
+  // From now on: before the look, so that what happens during it is not missed.
+  const events = queue.events({ of: { jobId: id }, signal })[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = events.next();
+      const job = await queue.get(id);
+      if (job === undefined || wanted(job)) return job;
+      if ((await next).done === true)
+        throw new Error(`the job did not become as wanted: ${JSON.stringify(job)}`);
+    }
+  } finally {
+    seen.abort();
   }
-  return job;
 }
 
 export function untilStatus(queue: JobQueue, id: string, status: Job['status']): Promise<Job | undefined> {

@@ -28,7 +28,7 @@ export function storing(here: Sides): void {
       expect(await here.left.get(id)).toBeUndefined();
       expect(await here.left.cancel(id)).toBeUndefined();
       expect(await here.left.remove(id)).toBeUndefined();
-      expect(await here.left.changed(id, 0, AbortSignal.timeout(20_000))).toBeUndefined();
+      expect(await here.left.finished(id, AbortSignal.timeout(20_000))).toBeUndefined();
     });
 
     it('answers the stored job for a known idempotency key, from whichever process', async () => {

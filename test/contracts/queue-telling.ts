@@ -231,28 +231,47 @@ export function telling(here: Sides): void {
       expect(await next).toEqual({ done: true, value: undefined });
     });
 
-    it('wakes who waits for a change in another process', async () => {
+    it('wakes who waits for the end of a job in another process', async () => {
       const signal = AbortSignal.timeout(20_000);
       const job = await here.left.add(aJob());
-      // Known to be newer: at once.
-      expect(await here.right.changed(job.id, 0, signal)).toEqual(job);
-      const waiting = here.right.changed(job.id, job.revision, signal);
-      await here.left.add(aJob());
+      const waiting = here.right.finished(job.id, signal);
+      await here.left.cancel((await here.left.add(aJob())).id);
       await here.left.cancel(job.id);
       expect(await waiting).toMatchObject({ id: job.id, status: 'cancelled' });
+      // It has ended: at once.
+      expect(await here.right.finished(job.id, signal)).toMatchObject({ status: 'cancelled' });
 
-      const gone = here.right.changed(job.id, 1000, signal);
-      await here.left.remove(job.id);
+      const removed = await here.left.add(aJob());
+      const gone = here.right.finished(removed.id, signal);
+      await here.left.remove(removed.id);
       expect(await gone).toBeUndefined();
+    });
+
+    it('does not answer who waits for the end while a job only goes on', async () => {
+      const stop = new AbortController();
+      const { id } = await here.left.add(aJob());
+      const waiting = here.right.finished(id, stop.signal);
+      const gate = Promise.withResolvers<void>();
+      const work = handler(async (_job, { progress }) => {
+        progress({ progress: 0.5 });
+        await gate.promise;
+        return aResult();
+      });
+      here.left.work('image', work, { concurrency: 1 });
+      const before = await until(here.right, id, ({ progress }) => progress === 0.5);
+      expect(await Promise.race([waiting, Promise.resolve('still waits')])).toBe('still waits');
+      gate.resolve();
+      expect((await waiting)?.revision).toBeGreaterThan(before?.revision ?? 0);
+      expect(await waiting).toMatchObject({ status: 'succeeded' });
     });
 
     it('answers the job as it is when the wait is given up', async () => {
       const job = await here.left.add(aJob());
       const stop = new AbortController();
-      const waiting = here.right.changed(job.id, job.revision, stop.signal);
+      const waiting = here.right.finished(job.id, stop.signal);
       stop.abort();
       expect(await waiting).toEqual(job);
-      expect(await here.right.changed(job.id, job.revision, stop.signal)).toEqual(job);
+      expect(await here.right.finished(job.id, stop.signal)).toEqual(job);
     });
   });
 }
