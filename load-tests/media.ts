@@ -122,23 +122,26 @@ export async function makeClip(
   };
 }
 
+/** A smaller one is drawn: scaling the film down would take longer than all that is done with it. */
+const LEAST_LINES_OF_FILM = 360;
+
 /**
- * A web-ready MP4 whose frames come at a steady 30 a second: encoded as a whole, since the repeating of `makeClip`
+ * A web-ready MP4 whose frames come at a steady rate: encoded as a whole, since the repeating of `makeClip`
  * leaves gaps. Made once a folder.
  */
 export async function makeSteadyClip(
   folder: string,
-  { seconds, height }: ClipShape,
+  { seconds, height, fps }: ClipShape & { readonly fps: number },
   signal: AbortSignal,
 ): Promise<Medium> {
-  const real = existsSync(FILM);
-  const path = join(folder, `steady-${height}p-${seconds}s.mp4`);
+  const real = existsSync(FILM) && height >= LEAST_LINES_OF_FILM;
+  const path = join(folder, `steady-${height}p-${fps}-${seconds}s.mp4`);
   if (!existsSync(path)) {
-    const drawing = `testsrc2=size=${Math.round((height * 16) / 18) * 2}x${height}:rate=30,noise=alls=8:allf=t`;
+    const drawing = `testsrc2=size=${Math.round((height * 16) / 18) * 2}x${height}:rate=${fps},noise=alls=8:allf=t`;
     const picture = real ? ['-stream_loop', '-1', '-i', FILM] : ['-f', 'lavfi', '-i', drawing];
     const sound = ['-f', 'lavfi', '-i', 'sine=frequency=330:sample_rate=48000'];
-    const frames = ['-vf', `fps=30,scale=-2:${height}`, '-frames:v', `${seconds * 30}`];
-    const encoding = '-c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -ac 2';
+    const frames = ['-vf', `fps=${fps},scale=-2:${height}`, '-frames:v', `${seconds * fps}`];
+    const encoding = `-c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p -g ${2 * fps} -c:a aac -b:a 128k -ac 2`;
     const maps = ['-map', '0:v:0', '-map', '1:a:0', '-t', `${seconds}`];
     await published(path, (to) =>
       ffmpeg([...picture, ...sound, ...maps, ...frames, ...encoding.split(' '), to], signal),
@@ -146,7 +149,7 @@ export async function makeSteadyClip(
   }
   const { size } = await stat(path);
   const from = real ? 'the sample bbb-1080p-4s, scaled and repeated' : 'drawn: testsrc2 with noise';
-  const description = `MP4 (H.264, AAC) ${height}p, 30 frames a second, ${seconds} s, ${from}`;
+  const description = `MP4 (H.264, AAC) ${height}p, ${fps} frames a second, ${seconds} s, ${from}`;
   return { path, bytes: size, description };
 }
 

@@ -33,6 +33,7 @@ const looks: readonly Promise<Finding | Finding[]>[] = [
     : [
         dataFolder(config.DATA_DIR),
         ...(config.ROLES.includes('web') ? [port(config.HOST, config.PORT)] : []),
+        ...(config.ADMIN_PORT === undefined ? [] : [port(config.ADMIN_HOST, config.ADMIN_PORT, 'ADMIN_')]),
         fleet(config),
       ]),
 ];

@@ -9,6 +9,11 @@ const LANES = ['image', 'video', 'film', 'fetch'] as const;
 /** Those of whole jobs, and that of parts. */
 export const ALL_LANES = LANES.length + 1;
 
+const storeUrl = z.url({
+  protocol: /^https?$/,
+  error: 'must be `http://host:port` or `https://host`, without the bucket',
+});
+
 export const fleetSettings = {
   QUEUE: z
     .enum(['sqlite', 'bullmq'])
@@ -37,8 +42,7 @@ export const fleetSettings = {
     .describe(
       'Where sources and results are kept: `disk`, a folder in DATA_DIR; `s3`, the bucket S3_BUCKET of any S3-compatible store, which all machines reach',
     ),
-  S3_ENDPOINT: z
-    .url({ protocol: /^https?$/ })
+  S3_ENDPOINT: storeUrl
     .optional()
     .describe('Address of the store, such as `http://minio:9000`; unset: that of AWS for S3_REGION'),
   S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket'),
@@ -64,8 +68,7 @@ export const fleetSettings = {
     .describe(
       'Answer for a result of one file by redirecting to the store, with an address that holds for five minutes and needs no key; clients must reach S3_ENDPOINT (or S3_PUBLIC_ENDPOINT)',
     ),
-  S3_PUBLIC_ENDPOINT: z
-    .url({ protocol: /^https?$/ })
+  S3_PUBLIC_ENDPOINT: storeUrl
     .optional()
     .describe('The address of the store for clients, for S3_REDIRECTS, where it is another than S3_ENDPOINT'),
   S3_LOCAL_BYTES: count(MiB, 1024 * 1024 * MiB)

@@ -76,8 +76,14 @@ export interface BlobStore extends SegmentStore {
   stat(key: string): Promise<Blob | undefined>;
   /** Rejects with ENOENT if there is no such blob. */
   read(key: string, range?: ByteRange): Promise<Readable>;
-  /** Fetched, where that must be, until the signal aborts. */
-  local(key: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<LocalFile>;
+  /**
+   * Fetched, where that must be, until the signal aborts. While the store is away it is tried for a minute; if not `patient`,
+   * for a client that waits, it is given up at once.
+   */
+  local(
+    key: string,
+    options?: { readonly signal?: AbortSignal | undefined; readonly patient?: boolean },
+  ): Promise<LocalFile>;
   /** The key, or every key below it if it ends with `/`. Deleting what is not there is fine. */
   delete(key: string): Promise<void>;
   /** Everything below a prefix, in no order. */

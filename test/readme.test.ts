@@ -38,7 +38,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'photo.jpg'), await imageFixture({ width: 2400, height: 1600, quality: 80 }));
   await writeFile(
     join(folder, 'clip.mkv'),
-    await readFile(await clipFixture({ seconds: 2, width: 1920, height: 1080, container: 'mkv' })),
+    await readFile(await clipFixture({ seconds: 1, width: 1920, height: 1080, container: 'mkv' })),
   );
 }, 60_000);
 afterAll(async () => {

@@ -16,6 +16,8 @@ export interface ChunkedSettings extends Pace {
   readonly clipSeconds: number;
   /** Lines of the clip, and of the result. */
   readonly height: number;
+  /** Frames a second. */
+  readonly fps: number;
   readonly effort: 'fast' | 'balanced';
 }
 
@@ -30,12 +32,12 @@ interface Seen {
 export const chunked: Scenario<ChunkedSettings> = {
   name: 'chunked',
   title: 'VP9 in parallel chunks, against bare FFmpeg in one piece',
-  full: { rounds: 3, seconds: 0, clipSeconds: 20, height: 480, effort: 'balanced' },
-  quick: { rounds: 1, seconds: 0, clipSeconds: 10, height: 90, effort: 'fast' },
-  async run({ rounds, clipSeconds, height, effort }, context) {
+  full: { rounds: 3, seconds: 0, clipSeconds: 20, height: 480, fps: 30, effort: 'balanced' },
+  quick: { rounds: 1, seconds: 0, clipSeconds: 10, height: 90, fps: 10, effort: 'fast' },
+  async run({ rounds, clipSeconds, height, fps, effort }, context) {
     const { signal, progress } = context;
     progress.step('making the clip');
-    const source = await makeSteadyClip(context.folder, { seconds: clipSeconds, height }, signal);
+    const source = await makeSteadyClip(context.folder, { seconds: clipSeconds, height, fps }, signal);
     const work: Work = {
       source,
       seconds: clipSeconds,

@@ -60,7 +60,7 @@ async function redis(url: string): Promise<Finding[]> {
       missing(
         'redis',
         error instanceof Error ? error.message : 'does not answer',
-        'start Redis, or correct REDIS_URL',
+        'docs/running.md, "What Redis must be"',
       ),
     ];
   }
@@ -81,7 +81,7 @@ async function bucket(config: Config): Promise<Finding> {
     }
     return ok('bucket', `${config.S3_BUCKET ?? ''} can be written`);
   } catch (error) {
-    const cure = 'correct the settings that begin with S3_, or what their key is allowed';
+    const cure = 'docs/running.md, "What the store must be"';
     return missing('bucket', error instanceof Error ? error.message : 'cannot be used', cure);
   } finally {
     await rm(folder, { recursive: true, force: true });

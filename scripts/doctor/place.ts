@@ -81,25 +81,26 @@ async function writeInto(folder: string): Promise<void> {
   }
 }
 
-/** Whether HOST:PORT is free, or else whether a Mediamill has it. */
-export async function port(host: string, number: number): Promise<Finding> {
+/** Whether HOST:PORT, or ADMIN_HOST:ADMIN_PORT, is free, or else whether a Mediamill has it. */
+export async function port(host: string, number: number, prefix: '' | 'ADMIN_' = ''): Promise<Finding> {
+  const name = prefix === '' ? 'port' : 'admin';
   const where = `${host}:${number}`;
   const failure = await tryToListen(host, number);
-  if (failure === undefined) return ok('port', number === 0 ? 'any free one' : `${where} is free`);
+  if (failure === undefined) return ok(name, number === 0 ? 'any free one' : `${where} is free`);
   if (failure === 'EADDRINUSE') {
     const running = await mediamillAt(host, number);
     return running === undefined
       ? missing(
-          'port',
+          name,
           `${where} is taken by another program`,
-          `end that, or set PORT, e.g. PORT=${number + 1} ./scripts/start`,
+          `end that, or set ${prefix}PORT, e.g. ${prefix}PORT=${number + 1} ./scripts/start`,
         )
-      : ok('port', `${where} is taken by a running Mediamill, which is ${running}`);
+      : ok(name, `${where} is taken by a running Mediamill, which is ${running}`);
   }
   return missing(
-    'port',
+    name,
     `cannot listen on ${where} (${failure})`,
-    failure === 'EACCES' ? 'set PORT to 1024 or above' : 'correct HOST',
+    failure === 'EACCES' ? `set ${prefix}PORT to 1024 or above` : `correct ${prefix}HOST`,
   );
 }
 
@@ -122,10 +123,13 @@ async function mediamillAt(host: string, number: number): Promise<string | undef
   try {
     const alive = (await (await ask('/livez')).json()) as { status?: unknown };
     if (alive.status !== 'ok') return undefined;
-    const { status, checks } = (await (await ask('/readyz')).json()) as {
+    const { status, checks, of } = (await (await ask('/readyz')).json()) as {
       status?: unknown;
       checks?: Record<string, { ok: boolean; detail?: string }>;
+      of?: unknown;
     };
+    // The admin port counts processes and tells nothing of each.
+    if (typeof of === 'number') return status === 'ready' ? 'ready' : 'not ready: its log says why';
     if (checks?.['queue'] === undefined || checks['ffmpeg'] === undefined) return undefined;
     const bad = Object.entries(checks).filter(([, check]) => !check.ok);
     if (status === 'ready') return 'ready';

@@ -158,7 +158,7 @@ async function assertStopped({ given: { stopped }, config, log }: Run): Promise<
   const running = await fleetProcesses({ url: config.REDIS_URL ?? '', prefix, log });
   if (running === 0) return;
   throw new Refusal(
-    `${running} processes of the fleet ${prefix} run. Stop every machine first; if they are gone already, say so with --stopped. The move has not ended.`,
+    `${running === 1 ? '1 process' : `${running} processes`} of the fleet ${prefix} still at work. Stop every machine first; if they are gone already, say so with --stopped. The move has not ended.`,
   );
 }
 

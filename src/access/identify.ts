@@ -53,7 +53,7 @@ export function createIdentify({
       throw needed(
         authorization === undefined
           ? 'This server asks for a key.'
-          : 'The Authorization header is none of a key.',
+          : 'The Authorization header holds no key.',
       );
     const opened = await sessions.verify(session);
     if (opened === undefined) throw needed('The session has ended.', 'error="invalid_token"');

@@ -12,6 +12,7 @@ import type { Logger } from '../logger.ts';
 import { channelSender } from './channel.ts';
 import { QuarantineMemory } from './quarantine-memory.ts';
 import { closeLostConnections } from './handover.ts';
+import { listenMistake } from './listen-mistake.ts';
 import { MACHINE_VARIABLE, OWNER_VARIABLE } from './messages.ts';
 import type { ToPrimary, ToProcess } from './messages.ts';
 import { initialState, wakeAt } from './supervision.ts';
@@ -170,25 +171,10 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
   watch.start().then(
     () => handle({ type: 'tick' }),
     (error: unknown) => {
-      log.fatal({ err: error }, adminMistake(error, config) ?? 'the admin port cannot be opened');
+      log.fatal({ err: error }, listenMistake(error, config, 'ADMIN_') ?? 'the admin port cannot be opened');
       process.exit(1);
     },
   );
-}
-
-/** What a person must change, where that is known. */
-function adminMistake(error: unknown, { ADMIN_HOST, ADMIN_PORT }: Config): string | undefined {
-  switch ((error as NodeJS.ErrnoException | null)?.code) {
-    case 'EADDRINUSE':
-      return `${ADMIN_HOST}:${ADMIN_PORT} is in use by another program: stop that, or set ADMIN_PORT to another number`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `ADMIN_HOST=${ADMIN_HOST} is no address of this machine: set it to one that it has, such as 127.0.0.1`;
-    case 'EACCES':
-      return `${ADMIN_HOST}:${ADMIN_PORT} may not be used by this user: set ADMIN_PORT to 1024 or more`;
-    default:
-      return undefined;
-  }
 }
 
 /**

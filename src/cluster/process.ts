@@ -11,6 +11,7 @@ import { Problem } from '../problems.ts';
 import { createAsking } from './asking.ts';
 import { channelSender } from './channel.ts';
 import { ipcHints } from './hints.ts';
+import { listenMistake } from './listen-mistake.ts';
 import { UNAVAILABLE_CODE } from './messages.ts';
 import type { DrainReason, ReportMessage, ToProcess } from './messages.ts';
 
@@ -135,25 +136,9 @@ export async function runProcess({
       log.error({ reason: error.message }, 'the server cannot start yet');
       process.exit(UNAVAILABLE_CODE);
     }
-    const known = startMistake(error, config);
+    const known = error instanceof ConfigError ? error.message : listenMistake(error, config, '');
     log.fatal(known === undefined ? { err: error } : {}, known ?? 'the server cannot start');
     process.exit(1);
-  }
-}
-
-/** What a person must change, where that is known. */
-function startMistake(error: unknown, { HOST, PORT }: Config): string | undefined {
-  if (error instanceof ConfigError) return error.message;
-  switch ((error as NodeJS.ErrnoException | null)?.code) {
-    case 'EADDRINUSE':
-      return `${HOST}:${PORT} is in use by another program: stop that, or set PORT to another number`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `HOST=${HOST} is no address of this machine: set HOST to one that it has, such as 127.0.0.1`;
-    case 'EACCES':
-      return `${HOST}:${PORT} may not be used by this user: set PORT to 1024 or more`;
-    default:
-      return undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import { Reroute } from '../contracts.ts';
 import type { BlobStore, JobContext, JobHandler, JobResult } from '../contracts.ts';
 import type { SafeDownload } from '../lib/safe-download.ts';
 import { sniffing } from '../lib/sniffing.ts';
+import { Problem } from '../problems.ts';
 import type { Job } from './job.ts';
 import { isOfImage, laneFor } from './recipe.ts';
 
@@ -40,17 +41,27 @@ async function fetchSource(
   if (url === undefined) throw new Error('a job without a URL is in the lane of fetching');
   const ofImages = Object.values(job.recipe.outputs).every(isOfImage);
   const maxBytes = ofImages ? limits.imageMaxBytes : limits.videoMaxBytes;
+  // Asked before: once the body comes, somebody must listen to it at every moment.
+  const free = await store.free();
   const begun = performance.now();
-  const { body, name } = await download(url, {
+  const { body, name, announced } = await download(url, {
     maxBytes,
     signal,
-    onBytes(seen, announced) {
-      if (announced === undefined) return;
-      const share = seen / announced;
+    onBytes(seen, whole) {
+      if (whole === undefined) return;
+      const share = seen / whole;
       const left = ((performance.now() - begun) / 1000) * (1 / share - 1);
       progress({ progress: share, etaSeconds: Math.round(left * 10) / 10 });
     },
   });
+  // The job will come again and again: gigabytes for nothing each time would cost the host too.
+  if (free !== undefined && announced !== undefined && free <= announced) {
+    body.destroy();
+    throw new Problem(
+      'storage_full',
+      'The server has no room for this source. Nothing was kept; it is fetched again later.',
+    );
+  }
   if (name !== null) progress({ source: { name } });
   const sniffer = sniffing((mediaType) => void laneFor(job.recipe, mediaType));
   // Whatever ends one ends the others; `put` hears of it by the sniffer.

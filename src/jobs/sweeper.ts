@@ -1,6 +1,7 @@
 // Clears away what nobody will ask for again: expired jobs, and files that belong to no job.
 
 import type { BlobStore, JobQueue, Records } from '../contracts.ts';
+import { nowAndThen } from '../lib/now-and-then.ts';
 import { isFinished } from './job.ts';
 import type { Job } from './job.ts';
 import type { Aftermath } from './aftermath.ts';
@@ -159,26 +160,5 @@ function isPublished({ results }: Job, key: string): boolean {
 
 /** Sweeps from time to time until closed, which also breaks off a sweep under way. */
 export function startSweeper(options: SweeperOptions): { close(): Promise<void> } {
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-  let closed = false;
-  const schedule = (): void => {
-    if (closed) return;
-    timer = setTimeout(
-      () => {
-        running = sweep(options, () => closed)
-          .catch(options.onError)
-          .finally(schedule);
-      },
-      options.everyMs * (0.5 + Math.random() / 2),
-    );
-  };
-  schedule();
-  return {
-    async close() {
-      closed = true;
-      clearTimeout(timer);
-      await running;
-    },
-  };
+  return nowAndThen(options.everyMs, (isClosed) => sweep(options, isClosed).catch(options.onError));
 }

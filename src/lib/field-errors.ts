@@ -17,6 +17,7 @@ export function describeFields(errors: readonly FieldError[]): string {
 
 /** zod's own words begin like this; a schema's own message is left as it is. */
 const OWN_WORDS = /^(?:Too |Invalid |Unrecognized )/;
+const MUST_BE = 'must be ';
 
 function messageOf(issue: Issue): string {
   // The reason why a name is not allowed is inside: the issue itself only says "invalid key".
@@ -38,10 +39,21 @@ function messageOf(issue: Issue): string {
     case 'invalid_union':
       return 'options' in issue && issue.options !== undefined
         ? `${issue.discriminator} must be one of ${issue.options.join(', ')}`
-        : issue.message;
+        : (eitherOf(issue.errors.map(([first]) => first)) ?? issue.message);
     default:
       return issue.message;
   }
+}
+
+/** What the value itself may be, where every branch of a union says that. */
+function eitherOf(branches: readonly (Issue | undefined)[]): string | undefined {
+  const allowed: string[] = [];
+  for (const branch of branches) {
+    const message = branch === undefined || branch.path.length > 0 ? '' : messageOf(branch);
+    if (!message.startsWith(MUST_BE)) return undefined;
+    allowed.push(message.slice(MUST_BE.length));
+  }
+  return MUST_BE + [...new Set(allowed)].join(', or ');
 }
 
 function article(expected: string): string {

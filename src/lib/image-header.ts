@@ -25,21 +25,11 @@ const READERS = {
 /** The types that may go to the decoder. */
 export type DecodableType = keyof typeof READERS;
 
-export interface ImageHeader {
+export interface ImageHeader extends HeaderFacts {
   readonly mediaType: DecodableType;
   /** Pixels as shown: after the EXIF orientation, or that of AVIF and HEIC. */
   readonly width: number;
   readonly height: number;
-  /** How often the file has a whole picture; only those of GIF and WebP are all decoded. */
-  readonly frames: number;
-  /** It may have transparent parts. */
-  readonly alpha: boolean;
-  /** EXIF orientation, 1–8 (EXIF 2.32, 4.6.4); 1 where there is none. */
-  readonly orientation: number;
-  /** Scans of a JPEG that needs every one of them; 1 for all others. */
-  readonly scans: number;
-  /** Red, green and blue of 16 bits each, with a colour profile: the decoder has a way of its own with them. */
-  readonly deepProfile?: boolean;
 }
 
 /** What we know of those that are recognised but not decoded. */

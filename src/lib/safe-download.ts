@@ -18,6 +18,8 @@ export interface RemoteFile {
   readonly body: Readable;
   /** As the host names it, or as its address ends. */
   readonly name: string | null;
+  /** How many bytes the host says it has; undefined where that is not told. */
+  readonly announced: number | undefined;
 }
 
 /**
@@ -88,7 +90,7 @@ export function createSafeDownload(options: SafeDownloadOptions): SafeDownload {
       message.unpipe(body);
       message.destroy();
     });
-    return { body: message.pipe(body), name: nameOf(message.headers, url) };
+    return { body: message.pipe(body), name: nameOf(message.headers, url), announced };
   };
 }
 

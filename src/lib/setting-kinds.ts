@@ -9,7 +9,7 @@ export const count = (min: number, max: number) => z.coerce.number().int().min(m
 /** Undefined for `auto`, which is decided later. */
 export const auto = <T extends z.ZodType>(schema: T) =>
   z.union([z.literal('auto').transform(() => undefined), schema]).optional();
-export const flag = z.stringbool();
+export const flag = z.stringbool({ error: 'must be true or false' });
 /** Names of a list, each once; for `list`. */
 export const namesOf =
   <const Name extends string>(names: readonly Name[]) =>

@@ -1,6 +1,7 @@
 // How much there is to move, and whether all of it has come.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { KeptRecord } from '../contracts.ts';
 import type { Job } from '../jobs/job.ts';
 import { isFinished } from '../jobs/job.ts';
 import { blobsOf, hasBlob } from './blobs.ts';
@@ -54,7 +55,7 @@ export interface Verdict {
 
 const MOST_SAID = 20;
 
-/** Compares everything: files by key and size, records and jobs word for word; and looks for each file that a job names. */
+/** Compares everything: files and the beginnings of uploads by key and size, records and jobs word for word; and looks for each file that a job names. */
 export async function verify(from: Place, to: Place, many: number): Promise<Verdict> {
   const checked = { files: 0, bytes: 0, records: 0, jobs: 0 };
   const lost: string[] = [];
@@ -70,6 +71,15 @@ export async function verify(from: Place, to: Place, many: number): Promise<Verd
       checked.bytes += blob.bytes;
     });
   }
+  const checkBegun = async (record: KeptRecord): Promise<void> => {
+    for (const { key, bytes } of unfinishedUpload(record)?.segments ?? []) {
+      const isAt = async ({ store }: Place): Promise<boolean> =>
+        ((await patiently(() => store.stat(key)))?.bytes ?? 0) >= bytes;
+      if (await isAt(to)) checked.bytes += bytes;
+      else if (await isAt(from)) note(lost, `${bytes} bytes of the unfinished upload ${record.id}`);
+    }
+  };
+  if (from.store !== to.store) await inParallel(recordsOf(from.records), many, checkBegun);
   if (from.records !== to.records) {
     await inParallel(recordsOf(from.records), many, async ({ kind, id, value, expiresAt }) => {
       const there = await patiently(() => to.records.get({ name: kind }, id));

@@ -4,8 +4,9 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import { completeDocument, FACTS } from '../reference/document.ts';
-import type { OpenApi } from '../reference/document.ts';
+import { FACTS } from '../reference/complete-operation.ts';
+import { completeDocument } from '../reference/document.ts';
+import type { OpenApi } from '../reference/openapi.ts';
 import { operationDocs } from '../reference/operation-docs.ts';
 
 const DESCRIPTION = `Images at once, videos as jobs.

@@ -172,8 +172,9 @@ class BullQueue implements JobQueue {
     let job: Job | undefined;
     if (held.begun !== undefined) {
       // Rejects where Redis is away, which the feed would wait for.
-      await this.#jobs.get(id);
+      job = await this.#jobs.get(id);
       await held.begun;
+      if (this.#feed.closed) return job;
     }
     do {
       // Before the look, so that what happens during it is not missed.

@@ -9,6 +9,9 @@ const LAST_RETRY = 60_000;
 
 /** The same of one that was set back; what was in its way is seldom gone after a second. */
 const FIRST_RETURN = 5000;
+/** Setbacks, about the first eight minutes of them, after which the pause doubles anew: what lasts so long may last all day. */
+const OFTEN = 10;
+const LAST_RETURN = 900_000;
 
 /**
  * Milliseconds that a job waits that an action has put back. Only after a failure and a setback: what was given back, moved
@@ -17,16 +20,20 @@ const FIRST_RETURN = 5000;
 export function pauseAfter(action: JobAction, before: Job, after: Job): number {
   if (after.status !== 'queued' || (action.type !== 'fail' && action.type !== 'set_back')) return 0;
   const times = after.attempt < before.attempt ? after.setbacks?.times : undefined;
-  return times === undefined ? growing(FIRST_RETRY, before.attempt) : setbackPause(times);
+  return times === undefined ? growing(FIRST_RETRY, before.attempt, LAST_RETRY) : setbackPause(times);
 }
 
-/** Milliseconds that work waits that was set back for so many times. */
+/**
+ * Milliseconds that work waits that was set back for so many times. Each try may cost as much as a whole source that is
+ * fetched, and a day has many minutes.
+ */
 export function setbackPause(times: number): number {
-  return growing(FIRST_RETURN, times);
+  if (times <= OFTEN) return growing(FIRST_RETURN, times, LAST_RETRY);
+  return growing(2 * LAST_RETRY, times - OFTEN, LAST_RETURN);
 }
 
-function growing(first: number, times: number): number {
-  return Math.min(first * 2 ** (times - 1), LAST_RETRY);
+function growing(first: number, times: number, last: number): number {
+  return Math.min(first * 2 ** (times - 1), last);
 }
 
 export interface Told {

@@ -1,6 +1,6 @@
 // What webhooks are sent: their messages in the OpenAPI document (`webhooks`, 3.1), and receivers that a test runs.
 
-import type { Operation } from './document.ts';
+import type { Operation } from './openapi.ts';
 import { exampleJob } from './operations/example-job.ts';
 
 type Json = Record<string, unknown>;

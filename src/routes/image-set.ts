@@ -18,14 +18,13 @@ import {
   setMarkup,
 } from '../operations/image-set.ts';
 import type { ExpandedSet, ImageSetOutput } from '../operations/image-set.ts';
-import { demandScope } from '../plugins/auth.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
-import { acceptJob, admitJob, madeJob } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
 import { clientGone } from './image-intake.ts';
 import type { ImageIntake } from './image-intake.ts';
 import { asyncOnly, prefersAsync, webhookSchema } from './order.ts';
+import { acceptPreferred, admitEither, demandScopeOfJobs, idempotentAsJob } from './preferred-job.ts';
 
 export interface ImageSetRoutesOptions {
   readonly images: ImageEngine;
@@ -39,19 +38,13 @@ const orderQuery = imageSetQuerySchema.extend({ webhook: webhookSchema });
 export const imageSetRoutes: FastifyPluginAsyncZod<ImageSetRoutesOptions> = async (app, options) => {
   const { images, jobs, intake } = options;
   await app.register(mediaBody, options.body);
-  // Before the hooks of the route: an Idempotency-Key must not tell its answer to whom this refuses.
-  app.addHook('onRequest', async (request) => {
-    if (prefersAsync(request)) demandScope(request.caller, 'jobs:write');
-  });
+  app.addHook('onRequest', demandScopeOfJobs);
   app.post(
     '/v1/images/set',
     {
       config: {
         scope: 'images',
-        idempotent: {
-          when: prefersAsync,
-          made: madeJob(jobs.queue, { 'preference-applied': 'respond-async' }),
-        },
+        idempotent: idempotentAsJob(jobs),
       },
       schema: {
         summary: 'Make an image in several widths and formats',
@@ -63,20 +56,14 @@ export const imageSetRoutes: FastifyPluginAsyncZod<ImageSetRoutesOptions> = asyn
         response: { 200: z.any().describe('The manifest and the files'), 202: jobViewSchema },
       },
       onRequest: async (request) => {
-        if (prefersAsync(request)) return admitJob(request, jobs);
-        intake.admit();
+        await admitEither(request, options);
       },
     },
     async (request, reply) => {
       const { webhook, ...asked } = request.query;
       const set = imageSetFromQuery(asked);
-      if (prefersAsync(request)) {
-        void reply.header('preference-applied', 'respond-async');
-        return acceptJob(request, reply, jobs, {
-          fieldNames: [],
-          orderFrom: () => ({ recipe: { outputs: { set } }, webhook }),
-        });
-      }
+      if (prefersAsync(request))
+        return acceptPreferred(request, reply, jobs, { recipe: { outputs: { set } }, webhook });
       asyncOnly({ webhook });
       const { bytes } = await intake.read(request);
       const expanded = expandSet(set, await sizeOf(images, bytes));

@@ -8,14 +8,13 @@ import { jobViewSchema } from '../jobs/job-view.ts';
 import { contentDisposition } from '../lib/content-disposition.ts';
 import { imageOutputFromQuery, imageQuerySchema } from '../operations/image.ts';
 import { acceptedFormats, isNegotiated } from '../operations/negotiation.ts';
-import { demandScope } from '../plugins/auth.ts';
 import { mediaBody } from '../plugins/media-body.ts';
 import type { MediaBodyOptions } from '../plugins/media-body.ts';
-import { acceptJob, admitJob, madeJob } from './accept-job.ts';
 import type { JobIntake } from './accept-job.ts';
 import { clientGone } from './image-intake.ts';
 import type { ImageIntake } from './image-intake.ts';
 import { asyncOnly, prefersAsync, webhookSchema } from './order.ts';
+import { acceptPreferred, admitEither, demandScopeOfJobs, idempotentAsJob } from './preferred-job.ts';
 import { describeRendition } from './rendition-headers.ts';
 
 export interface ImageRoutesOptions {
@@ -30,20 +29,14 @@ const orderQuery = imageQuerySchema.extend({ webhook: webhookSchema });
 export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app, options) => {
   const { images, jobs, intake } = options;
   await app.register(mediaBody, options.body);
-  // Before the hooks of the route: an Idempotency-Key must not tell its answer to whom this refuses.
-  app.addHook('onRequest', async (request) => {
-    if (prefersAsync(request)) demandScope(request.caller, 'jobs:write');
-  });
+  app.addHook('onRequest', demandScopeOfJobs);
 
   app.post(
     '/v1/images',
     {
       config: {
         scope: 'images',
-        idempotent: {
-          when: prefersAsync,
-          made: madeJob(jobs.queue, { 'preference-applied': 'respond-async' }),
-        },
+        idempotent: idempotentAsJob(jobs),
       },
       schema: {
         summary: 'Make a rendition of an image',
@@ -57,20 +50,14 @@ export const imageRoutes: FastifyPluginAsyncZod<ImageRoutesOptions> = async (app
       onRequest: async (request, reply) => {
         // Before anything can fail: a cache must not take a refusal of one client for that of another.
         if (isNegotiated(request.query)) void reply.header('vary', 'Accept');
-        if (prefersAsync(request)) return admitJob(request, jobs);
-        intake.admit();
+        await admitEither(request, options);
       },
     },
     async (request, reply) => {
       const { webhook, ...asked } = request.query;
       const output = imageOutputFromQuery(asked);
-      if (prefersAsync(request)) {
-        void reply.header('preference-applied', 'respond-async');
-        return acceptJob(request, reply, jobs, {
-          fieldNames: [],
-          orderFrom: () => ({ recipe: { outputs: { image: output } }, webhook }),
-        });
-      }
+      if (prefersAsync(request))
+        return acceptPreferred(request, reply, jobs, { recipe: { outputs: { image: output } }, webhook });
       asyncOnly({ webhook });
       const begun = performance.now();
       const { bytes, name } = await intake.read(request);

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { matchesETag } from '../lib/byte-range.ts';
-import type { OpenApi } from '../reference/document.ts';
+import type { OpenApi } from '../reference/openapi.ts';
 import { referencePage } from '../reference/page/page.ts';
 
 /** Everything from here, and nothing that was not written by us. */

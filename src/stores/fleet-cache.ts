@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { HintBus } from '../contracts.ts';
 import type { ImageCache } from '../jobs/image-cache.ts';
 import { isMark } from '../lib/cache-key.ts';
+import { nowAndThen } from '../lib/now-and-then.ts';
 import { PURGES_KEPT_MS } from '../jobs/purge-log.ts';
 import type { PurgeLog } from '../jobs/purge-log.ts';
 
@@ -70,29 +71,17 @@ export async function openFleetCache(options: FleetCacheOptions): Promise<ImageC
   }
 
   await look();
-  let closed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let looking: Promise<void> = Promise.resolve();
   /** Said once for each time that the log cannot be read, not at every look. */
   let isLost = false;
-  const schedule = (): void => {
-    if (closed) return;
-    timer = setTimeout(
-      () => {
-        looking = look()
-          .then(
-            () => void (isLost = false),
-            (error: unknown) => {
-              if (!isLost) onError(error);
-              isLost = true;
-            },
-          )
-          .finally(schedule);
+  const looks = nowAndThen(everyMs, () =>
+    look().then(
+      () => void (isLost = false),
+      (error: unknown) => {
+        if (!isLost) onError(error);
+        isLost = true;
       },
-      everyMs * (0.5 + Math.random() / 2),
-    );
-  };
-  schedule();
+    ),
+  );
   const unsubscribe = hints.subscribe((hint) => {
     if (hint.topic === 'purge' && isMark(hint.source)) cache.purge(hint.source).catch(onError);
   });
@@ -108,10 +97,8 @@ export async function openFleetCache(options: FleetCacheOptions): Promise<ImageC
     },
     sweep: () => cache.sweep(),
     async close() {
-      closed = true;
-      clearTimeout(timer);
       unsubscribe();
-      await looking;
+      await looks.close();
       await cache.close();
     },
   };

@@ -5,7 +5,6 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
-  HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -152,7 +151,10 @@ export async function openS3(
   };
 
   try {
-    await client.send(new HeadBucketCommand({ Bucket }), { abortSignal: AbortSignal.timeout(CALL_MS) });
+    // HeadBucket asks for rights beyond the prefix, and its answer has no body that would say what is wrong.
+    await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix, MaxKeys: 1 }), {
+      abortSignal: AbortSignal.timeout(CALL_MS),
+    });
   } catch (error) {
     close();
     throw unusable(error, options);

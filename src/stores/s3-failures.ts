@@ -1,5 +1,6 @@
 // What an error of S3 means to whoever asked.
 
+import { ConfigError } from '../config.ts';
 import { Problem } from '../problems.ts';
 import { missing } from './disk-files.ts';
 
@@ -49,26 +50,45 @@ export function s3Code(error: unknown): string | undefined {
   return cause instanceof Error ? cause.name : undefined;
 }
 
+/** Some stores answer these with 404, or by names of their own. */
+const KEY_REFUSED: ReadonlySet<string> = new Set([
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'AccessDenied',
+  'XAdminUserNotFound', // VersityGW
+]);
+
 /** For people, when the server starts. Names nothing secret. */
 export function unusable(
   error: unknown,
   { bucket, endpoint, region }: { bucket: string; endpoint?: string | undefined; region: string },
 ): Error {
   const status = error instanceof Error ? statusOf(error) : undefined;
-  const where = endpoint === undefined ? `AWS in ${region}` : new URL(endpoint).origin;
+  const code = error instanceof Error ? error.name : '';
+  const { origin, pathname } = new URL(endpoint ?? 'https://amazonaws.com');
+  // Who puts the bucket into the address sees it here.
+  const where = endpoint === undefined ? `AWS in ${region}` : origin + pathname.replace(/\/$/, '');
   const why =
-    status === 404
-      ? 'is not there: make it, or name another one by S3_BUCKET'
-      : status === 401 || status === 403
-        ? 'may not be used with these credentials: check S3_ACCESS_KEY, S3_SECRET_KEY and what they are allowed'
+    status === 401 || status === 403 || KEY_REFUSED.has(code)
+      ? 'may not be used with these credentials: check S3_ACCESS_KEY, S3_SECRET_KEY and what they are allowed'
+      : status === 404
+        ? 'is not there: make it, or correct S3_BUCKET or S3_ENDPOINT'
         : status === 301 || status === 400
           ? 'lies elsewhere, or is asked for in the wrong way: check S3_REGION, S3_ENDPOINT and S3_PATH_STYLE'
           : 'cannot be reached: check S3_ENDPOINT, and whether the store runs';
-  const text = `The bucket ${bucket} at ${where} ${why}.`;
+  const text = `The bucket ${bucket} at ${where} ${why}${reasonOf(error, status)}.`;
   // What has given no answer, or a bad one, may answer later: whoever starts tries again.
   return status === undefined || status >= 500
     ? new Problem('backend_unavailable', text, { cause: error })
-    : new Error(text, { cause: error });
+    : new ConfigError(text, { cause: error });
+}
+
+/** In brackets: the code of S3's answer, or what the system says of the connection. */
+function reasonOf(error: unknown, status: number | undefined): string {
+  if (!(error instanceof Error)) return '';
+  const system = (error as NodeJS.ErrnoException).code;
+  const reason = status === undefined ? error.message || system : `${status} ${error.name}`;
+  return reason === undefined || reason === '' ? '' : ` (${reason.trim()})`;
 }
 
 function statusOf(error: S3Error): number | undefined {

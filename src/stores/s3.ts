@@ -144,15 +144,16 @@ export async function openS3Store(options: S3StoreOptions): Promise<BlobStore> {
     stat: statOf,
     read,
 
-    async local(key, { signal } = {}) {
+    async local(key, { signal, patient = true } = {}) {
       assertKey(key);
-      const found = await s3.patient.head(key, signal);
+      const calls = patient ? s3.patient : s3;
+      const found = await calls.head(key, signal);
       if (found === undefined) throw missing(`the store has no ${key}`);
       const { etag, bytes } = found;
       return copies.lend({
         ...{ key, version: etag, bytes, signal },
         async fetch(path) {
-          const object = await readObject(s3.patient, key, { etag, signal });
+          const object = await readObject(calls, key, { etag, signal });
           try {
             await pipeline(object, createWriteStream(path, { flags: 'wx' }), { ...(signal && { signal }) });
           } catch (error) {

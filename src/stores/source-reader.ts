@@ -23,7 +23,7 @@ export function createSourceReader({ store, uploads, fetch }: SourceReaderOption
     async read(reference, { tenant, maxBytes, signal }) {
       if (reference.startsWith(UPLOAD_PREFIX)) {
         const { id } = await findUpload(reference, tenant, uploads);
-        await using file = await store.local(uploadKey(id));
+        await using file = await store.local(uploadKey(id), { signal, patient: false });
         return { bytes: await readWhole(file.path, maxBytes), version: UPLOAD_VERSION };
       }
       if (!URL.canParse(reference)) {

@@ -52,7 +52,7 @@ function shownAt(times: readonly number[], time: number): number {
 
 function difference(a: Uint8Array, b: Uint8Array): number {
   let sum = 0;
-  for (let index = 0; index < a.length; index++) sum += Math.abs((a[index] ?? 0) - (b[index] ?? 0));
+  for (let index = 0; index < a.length; index++) sum += Math.abs(a[index]! - b[index]!);
   return sum / a.length;
 }
 
@@ -186,15 +186,21 @@ export function matchSounds(
   if (power / length < 1e-7) return null;
   const shiftBy = Math.round(offset * RATE);
   const reach = Math.round(LAG_REACH * RATE);
+  // What lies before the source's beginning and behind its end is silence.
+  const first = start + shiftBy - reach;
+  const around = new Float32Array(length + 2 * reach);
+  const known = source.subarray(Math.max(0, first), Math.max(0, first + around.length));
+  around.set(known, Math.min(around.length, Math.max(0, -first)));
+  /** Energy of all that is before an index. */
+  const before = new Float64Array(around.length + 1);
+  for (let index = 0; index < around.length; index++)
+    before[index + 1] = before[index]! + around[index]! ** 2;
   let best = { lag: 0, likeness: -Infinity };
   for (let lag = -reach; lag <= reach; lag++) {
-    const at = start + shiftBy - lag;
-    let [product, other] = [0, 0];
-    for (let index = 0; index < length; index++) {
-      const x = source[at + index] ?? 0;
-      product += x * (wanted[index] ?? 0);
-      other += x * x;
-    }
+    const at = reach - lag;
+    let product = 0;
+    for (let index = 0; index < length; index++) product += around[at + index]! * wanted[index]!;
+    const other = before[at + length]! - before[at]!;
     const likeness = other === 0 ? 0 : product / Math.sqrt(other * power);
     if (likeness > best.likeness) best = { lag: lag / RATE, likeness };
   }
@@ -203,7 +209,7 @@ export function matchSounds(
 
 function energy(samples: Float32Array): number {
   let sum = 0;
-  for (const sample of samples) sum += sample * sample;
+  for (let index = 0; index < samples.length; index++) sum += samples[index]! ** 2;
   return sum;
 }
 

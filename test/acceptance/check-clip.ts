@@ -57,7 +57,7 @@ export async function checkClip(
   if (sound !== undefined) checkSound(sound, wish.codec, found);
   const isMp4 = wish.codec !== 'vp9';
   if (isMp4) await checkFastStart(path, found);
-  await checkClipPrivacy(path, truth.looked, found);
+  await checkClipPrivacy(path, truth.looked, found, looked);
 
   const source = wish.cover === true ? await coveredFrames(truth, shownSize(video)) : truth.picture.frames;
   const frames = await framesOf(path, source, { absolute: true });

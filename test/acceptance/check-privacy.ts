@@ -28,8 +28,14 @@ const HARMLESS =
   /^(?:ExifTool|System|File):|HandlerDescription|ColorProfile|Profile|:(?:Vendor|Encoder)|ProductVersion/;
 const TIMES = /(?:create|modify|creation|modification)[a-z]*(?:date|time)?$/i;
 
-export async function checkClipPrivacy(path: string, source: Looked, found: Findings): Promise<void> {
-  const { format, streams, chapters } = await lookAt(path);
+/** `looked`: what ffprobe says of it, where that is known already. */
+export async function checkClipPrivacy(
+  path: string,
+  source: Looked,
+  found: Findings,
+  looked?: Looked,
+): Promise<void> {
+  const { format, streams, chapters } = looked ?? (await lookAt(path));
   for (const tags of [format.tags, ...streams.map((stream) => stream.tags)]) {
     for (const [name, value] of Object.entries(tags ?? {})) {
       const own = OWN_TAGS[name.toLowerCase()];

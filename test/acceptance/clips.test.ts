@@ -71,8 +71,12 @@ describe('the eyes', () => {
   /** What is found wrong with a copy of the clip on which FFmpeg did something. */
   async function seen(...options: readonly string[]): Promise<string> {
     const path = place.join('wrong.mp4');
-    const fast = ['-c:v', 'libx264', '-preset', 'ultrafast', '-c:a', 'aac', '-movflags', '+faststart'];
-    await ffmpeg('-i', truth.path, ...fast, '-map_metadata', '-1', ...options, path);
+    const [first = '-vf -af'] = options;
+    // What nothing is done to is taken over as it is.
+    const picture = /^-(?:vf|r)/.test(first) ? ['-c:v', 'libx264', '-preset', 'ultrafast'] : ['-c:v', 'copy'];
+    const sound = first.endsWith('-af') ? ['-c:a', 'aac'] : ['-c:a', 'copy'];
+    const clean = ['-movflags', '+faststart', '-map_metadata', '-1'];
+    await ffmpeg('-i', truth.path, ...picture, ...sound, ...clean, ...options, path);
     const found = findings();
     const result = {
       params: {},

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { assertReach } from '../../src/access/reach.ts';
 import { ConfigError } from '../../src/config.ts';
+import { BARE_ENV } from '../support/bare-env.ts';
 import { makeKey, revokeKey } from '../support/keys.ts';
 import { startProgram } from '../support/program.ts';
 
@@ -31,7 +32,7 @@ it.each([
 });
 
 it('the program says it once and ends, until a key was made, and be it one that was revoked', async () => {
-  const env = { PATH: process.env['PATH'], HOST: '0.0.0.0', PORT: '0', PROCESSES: '2', DATA_DIR: folder };
+  const env = { ...BARE_ENV, HOST: '0.0.0.0', PORT: '0', PROCESSES: '2', DATA_DIR: folder };
   const [code, stdout, stderr] = await new Promise<[unknown, string, string]>((resolve) => {
     execFile(process.execPath, [main], { env }, (error, out, err) => resolve([error?.code, out, err]));
   });

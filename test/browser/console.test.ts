@@ -316,6 +316,26 @@ describe.skipIf(browserIsMissing())('the console', () => {
     await page.locator('li.job', { hasText: made.id }).getByText('✓ succeeded').waitFor();
   });
 
+  it('a server that cannot answer is told, not taken for one without jobs, and asked again', async () => {
+    await server.request('/v1/jobs?preset=house-style', { method: 'POST', body: new Uint8Array(picture) });
+    await using opened = await openConsole(browser, server.url);
+    const { page } = opened;
+    const detail = 'Redis cannot be reached at the moment.';
+    const problem = {
+      status: 503,
+      contentType: 'application/problem+json',
+      body: JSON.stringify({ detail }),
+    };
+    await page.route('**/v1/events', (route) => route.fulfill(problem));
+    await page.route('**/v1/jobs?*', (route) => route.fulfill(problem));
+    await opened.open('#/jobs');
+    await page.getByRole('alert').getByText(detail).waitFor();
+    expect(await page.getByText('Make one').count()).toBe(0);
+    await page.unroute('**/v1/jobs?*');
+    await page.locator('li.job').first().waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+  });
+
   it('fits a phone, light and dark, on every page', async () => {
     const [some] = await jobs();
     for (const colorScheme of ['light', 'dark'] as const) {

@@ -84,6 +84,23 @@ export function takingOne(work: RecordingHandler): RecordingHandler {
   return { ...work, able: async () => work.started.length === 0 };
 }
 
+/** Ends no job before so many run at once: fewer would be a bound too low. `most` tells how many ever did. */
+export function filling(places: number): { readonly work: RecordingHandler; readonly most: () => number } {
+  let running = 0;
+  let most = 0;
+  const full = Promise.withResolvers<void>();
+  const work = handler(async () => {
+    running++;
+    most = Math.max(most, running);
+    if (running === places) full.resolve();
+    await full.promise;
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    running--;
+    return aResult();
+  });
+  return { work, most: () => most };
+}
+
 /** Works until it is stopped, then throws why. */
 export function untilAborted(_: Job, { signal }: JobContext): Promise<never> {
   return new Promise((_resolve, reject) => {

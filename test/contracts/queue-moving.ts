@@ -9,6 +9,7 @@ import {
   aResult,
   eventsUntil,
   eventually,
+  filling,
   handler,
   takingOne,
   until,
@@ -80,19 +81,7 @@ export function moving(here: Sides): void {
     });
 
     it('never runs more of the other lane than allowed, all processes together', async () => {
-      let running = 0;
-      let most = 0;
-      const two = Promise.withResolvers<void>();
-      const films = handler(async () => {
-        running++;
-        most = Math.max(most, running);
-        if (running === 2) two.resolve();
-        // Nobody goes on before both places are taken: fewer would be a bound too low.
-        await two.promise;
-        for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
-        running--;
-        return aResult();
-      });
+      const { work: films, most } = filling(2);
       const jobs = await Promise.all(Array.from({ length: 20 }, () => here.left.add(aVideo(true))));
       for (const queue of [here.left, here.right]) {
         queue.work('video', sorting(), { concurrency: 3 });
@@ -101,7 +90,7 @@ export function moving(here: Sides): void {
       for (const { id } of jobs) {
         expect(await untilStatus(here.left, id, 'succeeded')).toMatchObject({ attempt: 1 });
       }
-      expect(most).toBe(2);
+      expect(most()).toBe(2);
       expect(films.started).toHaveLength(20);
     });
 

@@ -3,7 +3,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../src/jobs/job.ts';
 import { Problem } from '../../src/problems.ts';
-import { aJob, aResult, eventsUntil, eventually, handler, until, untilStatus } from './queue-jobs.ts';
+import {
+  aJob,
+  aResult,
+  eventsUntil,
+  eventually,
+  filling,
+  handler,
+  until,
+  untilStatus,
+} from './queue-jobs.ts';
 import type { Sides } from './queue-sides.ts';
 
 export function working(here: Sides): void {
@@ -53,24 +62,12 @@ export function working(here: Sides): void {
     });
 
     it('never runs more of a lane at once than allowed, all processes together', async () => {
-      let running = 0;
-      let most = 0;
-      const three = Promise.withResolvers<void>();
-      const work = handler(async () => {
-        running++;
-        most = Math.max(most, running);
-        if (running === 3) three.resolve();
-        // Nobody goes on before all three places are taken: fewer would be a bound too low.
-        await three.promise;
-        for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
-        running--;
-        return aResult();
-      });
+      const { work, most } = filling(3);
       const jobs = await Promise.all(Array.from({ length: 40 }, () => here.left.add(aJob())));
       here.left.work('image', work, { concurrency: 3 });
       here.right.work('image', work, { concurrency: 3 });
       for (const { id } of jobs) await untilStatus(here.left, id, 'succeeded');
-      expect(most).toBe(3);
+      expect(most()).toBe(3);
     });
 
     it('runs each of hundreds of jobs once, in two processes', async () => {

@@ -1,9 +1,9 @@
 // Small videos made by FFmpeg itself, and what tests need to look into results.
 
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createVideoEngine } from '../../src/engines/ffmpeg.ts';
 import type { JobContext } from '../../src/contracts.ts';
@@ -17,6 +17,7 @@ import type {
   VideoEngine,
 } from '../../src/engine-contracts.ts';
 import { videoOutputSchema } from '../../src/operations/video.ts';
+import { drawnFixture } from '../support/fixtures.ts';
 
 const run = promisify(execFile);
 
@@ -34,8 +35,22 @@ export async function folder(): Promise<Folder> {
   };
 }
 
+/** The last of the arguments is where it goes. A file that is made of no other is made once, for all tests, and copied. */
 export async function ffmpeg(...args: string[]): Promise<void> {
-  await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args]);
+  const [how, to] = [args.slice(0, -1), args.at(-1) ?? ''];
+  if (isOneFile(to) && isDrawn(how)) await copyFile(await drawnFixture(extname(to).slice(1), how), to);
+  else await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args]);
+}
+
+/** And not a pattern, a playlist with segments, or standard output. */
+function isOneFile(path: string): boolean {
+  return path.startsWith(tmpdir()) && /^[^%]+\.(?!m3u8$|mpd$)\w+$/.test(path);
+}
+
+/** Every input comes from a filter, and no other file is named. */
+function isDrawn(args: readonly string[]): boolean {
+  const drawn = args.every((arg, index) => arg !== '-i' || args[index - 1] === 'lavfi');
+  return drawn && !args.some((arg) => arg.includes(tmpdir()));
 }
 
 export const PICTURE = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25:duration=2'];

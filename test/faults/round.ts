@@ -17,6 +17,8 @@ export interface RoundOptions {
   readonly jobs: number;
   /** How many SIGKILLs; fewer than JOB_ATTEMPTS, so that no job may fail by them. */
   readonly kills: number;
+  /** The load goes on for so long; kills fall within it and shortly after. */
+  readonly loadMs?: number;
   readonly signal: AbortSignal;
 }
 
@@ -35,17 +37,22 @@ export interface Report {
   readonly violations: readonly string[];
 }
 
-/** Load goes on for so long; kills fall within it and shortly after. */
 const LOAD_MS = 4000;
 const END_MS = 180_000;
 
-export async function runRound({ seed, jobs, kills, signal }: RoundOptions): Promise<Report> {
+export async function runRound({
+  seed,
+  jobs,
+  kills,
+  loadMs = LOAD_MS,
+  signal,
+}: RoundOptions): Promise<Report> {
   const begun = performance.now();
   const random = seededRandom(seed);
   await using site = await openSite({ VIDEO_SLOTS: '2' });
   const [load] = await Promise.all([
-    postLoad(() => site.address, random, { jobs, milliseconds: LOAD_MS, signal }),
-    hurtAgainAndAgain(site, seededRandom(seed + 1_000_000), kills, signal),
+    postLoad(() => site.address, random, { jobs, milliseconds: loadMs, signal }),
+    hurtAgainAndAgain(site, seededRandom(seed + 1_000_000), { kills, loadMs, signal }),
   ]);
   const reckoning = await reckon(site, load.accepted);
   return {
@@ -62,11 +69,14 @@ export async function runRound({ seed, jobs, kills, signal }: RoundOptions): Pro
 async function hurtAgainAndAgain(
   site: Site,
   random: Random,
-  kills: number,
-  signal: AbortSignal,
+  {
+    kills,
+    loadMs,
+    signal,
+  }: { readonly kills: number; readonly loadMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   for (let done = 0; done < kills; done++) {
-    await sleep(random.between(50, (2 * LOAD_MS) / kills), undefined, { signal });
+    await sleep(random.between(50, (2 * loadMs) / kills), undefined, { signal });
     const fault = random.pick<Fault>(['process', 'process', 'encoder', 'encoder', 'primary']);
     // No encoder at work just now, or no process: the other kind then.
     if (!(await site.hurt(fault, random)))

@@ -12,6 +12,8 @@ const schema = z.strictObject({
     )
     .max(1)
     .optional(),
+  slots: z.union([z.literal('auto'), z.int().min(1)]).optional(),
+  either: z.union([z.object({ a: z.string() }), z.object({ b: z.string() })]).optional(),
   outputs: z.record(z.string().regex(/^[a-z]+$/, 'a name is small letters'), z.string()).optional(),
 });
 
@@ -28,6 +30,10 @@ it.each([
   [{ steps: [{}] }, 'steps.0.op: op must be one of flip, flop'],
   [{ steps: [{ op: 'flip' }, { op: 'flip' }] }, 'steps: must be at most 1 entries long'],
   [{ outputs: { A: 'x' } }, 'outputs.A: a name is small letters'],
+  [{ slots: 'x' }, 'slots: must be auto, or a number'],
+  [{ slots: 0 }, 'slots: must be at least 1'],
+  // What is wrong inside of one branch says nothing of the other.
+  [{ either: { a: 1 } }, 'either: Invalid input'],
   [{ width: 0, fit: 1 }, 'width: must be at least 1; fit: must be one of cover, fill'],
 ])('%j', (value, detail) => {
   const { error } = schema.safeParse(value);

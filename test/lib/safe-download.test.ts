@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSafeDownload } from '../../src/lib/safe-download.ts';
 import type { SafeDownloadOptions } from '../../src/lib/safe-download.ts';
-import { startHttps } from '../support/https-server.ts';
+import { startHttps, writeEndlessly } from '../support/https-server.ts';
 import type { HttpsServer } from '../support/https-server.ts';
 
 let server: HttpsServer;
@@ -40,13 +40,9 @@ function answer(path: string, response: ServerResponse): void {
       response.writeHead(200, { 'content-length': film.length });
       response.write(film.subarray(0, 1000), () => response.destroy());
       break;
-    case 'endless': {
-      const push = (error?: Error | null): void => {
-        if (!error && !response.destroyed) response.write(Buffer.alloc(64 * 1024), push);
-      };
-      push();
+    case 'endless':
+      writeEndlessly(response);
       break;
-    }
     case 'missing':
       response.writeHead(404).end();
       break;
@@ -121,9 +117,9 @@ describe('a download', () => {
   });
 
   it('is not given up because our own disk is slow', async () => {
-    const file = await download('/fine', { stallMs: 50 });
+    const file = await download('/fine', { stallMs: 250 });
     // More than both sides buffer: the host waits for us, and not we for the host.
-    await sleep(300);
+    await sleep(800);
     expect((await buffer(file.body)).length).toBe(film.length);
   });
 

@@ -1,12 +1,10 @@
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSafeFetch } from '../../src/lib/safe-fetch.ts';
 import type { SafeFetchOptions } from '../../src/lib/safe-fetch.ts';
-import { startHttps } from '../support/https-server.ts';
+import { startHttps, writeEndlessly } from '../support/https-server.ts';
 import type { HttpsServer } from '../support/https-server.ts';
+import { startMute } from '../support/mute-server.ts';
 
 let server: HttpsServer;
 let seen: IncomingMessage | undefined;
@@ -44,13 +42,9 @@ function answer(path: string, response: ServerResponse): void {
     case 'to':
       response.writeHead(307, { location: decodeURIComponent(more) }).end();
       break;
-    case 'endless': {
-      const push = (error?: Error | null): void => {
-        if (!error && !response.destroyed) response.write(Buffer.alloc(64 * 1024), push);
-      };
-      push();
+    case 'endless':
+      writeEndlessly(response);
       break;
-    }
     case 'large':
       response.writeHead(200, { 'content-length': '1000000' });
       response.write('x');
@@ -162,14 +156,9 @@ describe('a safe fetch', () => {
   });
 
   it('does not wait for ever for a connection', async () => {
-    await using stack = new AsyncDisposableStack();
-    const mute = createServer((socket) => stack.defer(() => void socket.destroy()));
-    mute.listen(0, '127.0.0.1');
-    await once(mute, 'listening');
-    stack.defer(() => void mute.close());
-    const { port } = mute.address() as AddressInfo;
+    await using mute = await startMute();
     const fetching = local({ isAllowed: () => true, connectMs: 100 });
-    await expect(fetching(`https://127.0.0.1:${port}/`, { maxBytes: 10 })).rejects.toEqual(
+    await expect(fetching(`https://127.0.0.1:${mute.port}/`, { maxBytes: 10 })).rejects.toEqual(
       code('source_unavailable'),
     );
   });

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { createServer as createHttp } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseReceiverHosts } from '../../src/lib/receiver-hosts.ts';
 import { createSafePost } from '../../src/lib/safe-post.ts';
 import type { Posted, SafePostOptions } from '../../src/lib/safe-post.ts';
-import { startHttps } from '../support/https-server.ts';
+import { startHttps, writeEndlessly } from '../support/https-server.ts';
 import type { HttpsServer } from '../support/https-server.ts';
+import { startMute } from '../support/mute-server.ts';
 
 let server: HttpsServer;
 let seen: IncomingMessage | undefined;
@@ -28,13 +28,9 @@ function answer(path: string, response: ServerResponse): void {
     case '/moved':
       response.writeHead(302, { location: '/fine' }).end();
       break;
-    case '/endless': {
-      const push = (error?: Error | null): void => {
-        if (!error && !response.destroyed) response.write(Buffer.alloc(64 * 1024, 'x'), push);
-      };
-      push();
+    case '/endless':
+      writeEndlessly(response, 'x');
       break;
-    }
     case '/broken':
       response.writeHead(200, { 'content-length': '100' });
       response.write('half', () => response.destroy());
@@ -97,13 +93,8 @@ describe('a call', () => {
   });
 
   it('does not wait for ever for a connection', async () => {
-    await using stack = new AsyncDisposableStack();
-    const mute = createServer((socket) => stack.defer(() => void socket.destroy()));
-    mute.listen(0, '127.0.0.1');
-    await once(mute, 'listening');
-    stack.defer(() => void mute.close());
-    const { port } = mute.address() as AddressInfo;
-    await expect(local({ connectMs: 100 })(`https://127.0.0.1:${port}/`, message)).rejects.toThrow(
+    await using mute = await startMute();
+    await expect(local({ connectMs: 100 })(`https://127.0.0.1:${mute.port}/`, message)).rejects.toThrow(
       'no connection within 100 ms',
     );
   });

@@ -9,7 +9,7 @@ import type { Findings, Pace, Scenario } from '../../load-tests/scenario.ts';
 
 type Run = <S extends Pace>(scenario: Scenario<S>, more?: Partial<S>) => Promise<Findings>;
 
-/** For a test file as a whole: its servers are of one process, so that they start fast. */
+/** For a test file as a whole: its servers are of one process with one image thread, so that they start fast. */
 export function quickRuns(): Run {
   let folder = '';
   beforeAll(async () => {
@@ -19,7 +19,10 @@ export function quickRuns(): Run {
   const progress = createProgress({ write: () => {} });
   const { signal } = new AbortController();
   return (scenario, more) =>
-    scenario.run({ ...scenario.quick, ...more }, { folder, progress, signal, env: { PROCESSES: '1' } });
+    scenario.run(
+      { ...scenario.quick, ...more },
+      { folder, progress, signal, env: { PROCESSES: '1', IMAGE_THREADS: '1' } },
+    );
 }
 
 /** Every figure was measured, whatever it is. */

@@ -154,8 +154,8 @@ describe('a server with keys', () => {
 
   it.each([
     [{}, 'Bearer realm="mediamill"', 'asks for a key'],
-    [{ authorization: 'Basic dXNlcjpwYXNz' }, 'Bearer realm="mediamill"', 'none of a key'],
-    [{ authorization: 'Bearer' }, 'Bearer realm="mediamill"', 'none of a key'],
+    [{ authorization: 'Basic dXNlcjpwYXNz' }, 'Bearer realm="mediamill"', 'holds no key'],
+    [{ authorization: 'Bearer' }, 'Bearer realm="mediamill"', 'holds no key'],
     [{ authorization: 'Bearer secret' }, 'error="invalid_token"', 'is no key'],
     [
       { authorization: `Bearer mm_0123456789ab_${'a'.repeat(43)}` },

@@ -21,7 +21,11 @@ function pauses(action: JobAction, times: number): number[] {
 
 it.each([
   ['a failure', { type: 'fail', problem, retry: true }, [1, 2, 4, 8, 16, 32, 60, 60]],
-  ['a setback', { type: 'set_back', problem, retry: true }, [5, 10, 20, 40, 60, 60, 60, 60]],
+  [
+    'a setback',
+    { type: 'set_back', problem, retry: true },
+    [5, 10, 20, 40, 60, 60, 60, 60, 60, 60, 120, 240, 480, 900, 900],
+  ],
   ['giving back', { type: 'hand_back' }, [0, 0, 0]],
   ['a move', { type: 'move', lane: 'film' }, [0, 0, 0]],
   ['a death', { type: 'interrupt' }, [0, 0, 0]],

@@ -43,7 +43,7 @@ const failure = (call: Promise<unknown>): Promise<unknown> =>
   );
 
 it('carries nothing out late that was given up', async () => {
-  const redis = connect({ commandTimeout: 100 });
+  const redis = connect({ commandTimeout: 1000 });
   const { add } = scriptsOf(redis, { add: "return redis.call('INCRBY', KEYS[1], ARGV[1])" });
   expect(await add(['count'], [1])).toBe(1);
   await Promise.all([happens(redis, 'close'), server.stop()]);

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../../src/problems.ts';
-import type { OpenApi, Operation } from '../../src/reference/document.ts';
+import type { OpenApi, Operation } from '../../src/reference/openapi.ts';
 import { operationDocs } from '../../src/reference/operation-docs.ts';
 import { startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';

@@ -1,7 +1,7 @@
 // Holding values against the schemas of the OpenAPI document.
 
 import { z } from 'zod';
-import type { OpenApi } from '../../src/reference/document.ts';
+import type { OpenApi } from '../../src/reference/openapi.ts';
 
 type Schema = Parameters<typeof z.fromJSONSchema>[0];
 

@@ -3,17 +3,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newWebhookSecret, webhookSignature } from '../../src/lib/webhook-signature.ts';
-import type { OpenApi } from '../../src/reference/document.ts';
+import type { OpenApi } from '../../src/reference/openapi.ts';
 import { receivers } from '../../src/reference/webhook-messages.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { startTestServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
 import { holdAgainst } from './json-schema.ts';
@@ -122,13 +121,4 @@ async function post(
     'webhook-signature': webhookSignature({ id: 'msg-1', timestamp, body }, [newWebhookSecret(), by]),
   };
   return (await fetch(`http://127.0.0.1:${port}`, { method: 'POST', headers, body: sent })).status;
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, 'close');
-  return port;
 }

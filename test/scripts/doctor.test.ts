@@ -14,6 +14,7 @@ import { line, missing, ok } from '../../scripts/doctor/finding.ts';
 import { compareVersions, node, packages, sharp } from '../../scripts/doctor/packages.ts';
 import { dataFolder, port } from '../../scripts/doctor/place.ts';
 import { settings } from '../../scripts/doctor/settings.ts';
+import { BARE_ENV } from '../support/bare-env.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 let folder = '';
@@ -32,7 +33,7 @@ test('one line says what, and what cures it', () => {
 
 describe('the whole', () => {
   async function run(env: Record<string, string>, ...args: string[]) {
-    const options = { env: { PATH: process.env['PATH'], DATA_DIR: folder, PORT: '0', ...env } };
+    const options = { env: { ...BARE_ENV, DATA_DIR: folder, PORT: '0', ...env } };
     try {
       const { stdout } = await promisify(execFile)(
         process.execPath,
@@ -241,6 +242,22 @@ describe('the place', () => {
         `127.0.0.1:${own.number} is taken by a running Mediamill, which is not ready: ffmpeg is missing`,
       ),
     );
+  });
+
+  test('the admin port is told apart, free, taken and in use by a Mediamill', async () => {
+    await using other = await serve({});
+    expect(await port('127.0.0.1', other.number, 'ADMIN_')).toMatchObject({
+      ...{ name: 'admin', state: 'missing' },
+      cure: expect.stringContaining(`ADMIN_PORT=${other.number + 1}`),
+    });
+    await using own = await serve({
+      '/livez': { status: 'ok' },
+      '/readyz': { status: 'ready', serving: 1, ready: 1, of: 1 },
+    });
+    expect(await port('127.0.0.1', own.number, 'ADMIN_')).toEqual(
+      ok('admin', `127.0.0.1:${own.number} is taken by a running Mediamill, which is ready`),
+    );
+    expect(await port('192.0.2.1', 3000, 'ADMIN_')).toMatchObject({ cure: 'correct ADMIN_HOST' });
   });
 
   test('a free port, any port, and an address that is not of this machine', async () => {

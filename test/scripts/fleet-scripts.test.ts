@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fleet } from '../../scripts/doctor/fleet.ts';
 import type { Finding } from '../../scripts/doctor/finding.ts';
 import { readConfig } from '../../src/config.ts';
+import { BARE_ENV } from '../support/bare-env.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { startS3 } from '../support/s3.ts';
@@ -32,7 +33,7 @@ function run(script: string, args: readonly string[], env: Record<string, string
     [`scripts/${script}.ts`, ...args],
     {
       cwd: resolve(import.meta.dirname, '../..'),
-      env: { PATH: process.env['PATH'], DATA_DIR: join(folder, 'data'), PORT: '0', ...shared, ...env },
+      env: { ...BARE_ENV, DATA_DIR: join(folder, 'data'), PORT: '0', ...shared, ...env },
     },
     (_error, out, told) => ended({ code: child.exitCode ?? -1, out, told }),
   );

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createKeys } from '../../src/access/keys.ts';
 import { openMeters, openRecords } from '../../src/registers/open.ts';
 import { accountOf } from '../../src/access/accounts.ts';
+import { BARE_ENV } from '../support/bare-env.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -16,7 +17,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const run = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
   promisify(execFile)(process.execPath, ['scripts/keys.ts', ...args], {
-    env: { PATH: process.env['PATH'], DATA_DIR: folder, TENANT_ACTIVE_JOBS: '7' },
+    env: { ...BARE_ENV, DATA_DIR: folder, TENANT_ACTIVE_JOBS: '7' },
   });
 
 it('makes a key that holds, and shows it this once', async () => {
@@ -80,7 +81,7 @@ it('says where the key is kept, and warns where no server has been', async () =>
   const other = join(folder, 'mistyped');
   const create = () =>
     promisify(execFile)(process.execPath, ['scripts/keys.ts', 'create'], {
-      env: { PATH: process.env['PATH'], DATA_DIR: other },
+      env: { ...BARE_ENV, DATA_DIR: other },
     });
   const { stdout, stderr } = await create();
   expect(stdout).toMatch(/^mm_\S+\n$/);

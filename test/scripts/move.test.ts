@@ -15,6 +15,7 @@ import { fleetProcesses } from '../../src/redis/fleet-processes.ts';
 import { runMove } from '../../scripts/move/run.ts';
 import { EMBEDDED, expectServed, populate } from '../move/populated.ts';
 import type { Populated } from '../move/populated.ts';
+import { BARE_ENV } from '../support/bare-env.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { startS3 } from '../support/s3.ts';
@@ -66,7 +67,7 @@ async function run(args: readonly string[], env: Env, signal = new AbortControll
 /** A process of its own, which is killed as soon as it says `until`. Resolves with how it ended. */
 async function killedAt(until: RegExp, args: readonly string[], env: Env): Promise<number | null> {
   const child = spawn(process.execPath, ['scripts/move.ts', '--files', '1', ...args], {
-    env: { PATH: process.env['PATH'], ...env },
+    env: { ...BARE_ENV, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const exited = once(child, 'exit') as Promise<[number | null]>;
@@ -130,7 +131,7 @@ describe('it refuses', () => {
     const refused = await toFleet(settings);
     expect(refused).toMatchObject({
       code: 2,
-      notes: expect.stringMatching(/^1 processes of the fleet move-/),
+      notes: expect.stringMatching(/^1 process of the fleet move-/),
     });
     expect((await toFleet(settings, '--dry-run', '--stopped')).code).toBe(0);
   });

@@ -14,6 +14,7 @@ import { openRecords } from '../../src/registers/open.ts';
 import { useFolderAlone } from '../../src/sqlite/folder-use.ts';
 import { openSqliteQueue } from '../../src/queues/sqlite.ts';
 import { localHints } from '../../src/lib/local-hints.ts';
+import { BARE_ENV } from '../support/bare-env.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 
@@ -50,7 +51,7 @@ function run(
     [`scripts/${script}.ts`, ...args],
     {
       cwd: resolve(import.meta.dirname, '../..'),
-      env: { PATH: process.env['PATH'], DATA_DIR: folder, ...env },
+      env: { ...BARE_ENV, DATA_DIR: folder, ...env },
     },
     (_error, out, told) => ended({ code: child.exitCode ?? -1, out, told }),
   );

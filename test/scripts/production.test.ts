@@ -4,12 +4,11 @@ import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { copies, environment, execForm, healthcheck, last, readDockerfile, root } from './dockerfile.ts';
 import type { Stage } from './dockerfile.ts';
 
@@ -21,15 +20,6 @@ let folder = '';
 let app = '';
 let env: Record<string, string> = {};
 const started: ChildProcess[] = [];
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Starts the CMD of the image. */
 function start(more: Record<string, string> = {}) {

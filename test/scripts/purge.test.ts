@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { sourceMark, variantMark } from '../../src/lib/cache-key.ts';
 import { openImageCache } from '../../src/stores/image-cache.ts';
+import { BARE_ENV } from '../support/bare-env.ts';
 
 it('forgets the renditions of the sources that are named', async () => {
   const DATA_DIR = await mkdtemp(join(tmpdir(), 'mediamill-test-'));
@@ -33,7 +34,7 @@ it('forgets the renditions of the sources that are named', async () => {
   await cache.close();
   const purge = (...args: string[]) =>
     promisify(execFile)(process.execPath, ['scripts/purge.ts', ...args], {
-      env: { PATH: process.env['PATH'], DATA_DIR },
+      env: { ...BARE_ENV, DATA_DIR },
     });
   await purge('https://EXAMPLE.com:443/x/../a.jpg#part');
   const after = await open();

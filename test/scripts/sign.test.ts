@@ -5,13 +5,14 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { parseSignedPath, parseUrlKeys, signerOf } from '../../src/lib/signed-url.ts';
+import { BARE_ENV } from '../support/bare-env.ts';
 
 const URL_KEYS = `new:${'a1'.repeat(32)},old:${'b2'.repeat(32)}`;
 const [first, second] = parseUrlKeys(URL_KEYS);
 if (first === undefined || second === undefined) throw new Error('two keys were read');
 
 const sign = async (...args: string[]): Promise<string> => {
-  const env = { PATH: process.env['PATH'], URL_KEYS };
+  const env = { ...BARE_ENV, URL_KEYS };
   const { stdout } = await promisify(execFile)(process.execPath, ['scripts/sign.ts', ...args], { env });
   return stdout.trim();
 };
@@ -49,7 +50,7 @@ it.each(['backup', 'keys', 'purge', 'sign'])(
     const cwd = await mkdtemp(join(tmpdir(), 'mediamill-help-'));
     const script = resolve('scripts', `${name}.ts`);
     for (const word of ['--help', '-h']) {
-      const options = { cwd, env: { PATH: process.env['PATH'], DATA_DIR: cwd } };
+      const options = { cwd, env: { ...BARE_ENV, DATA_DIR: cwd } };
       const { stdout, stderr } = await promisify(execFile)(process.execPath, [script, word], options);
       expect(stdout).toContain(`npm run ${name} --`);
       expect(stderr).toBe('');

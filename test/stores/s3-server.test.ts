@@ -21,7 +21,12 @@ beforeAll(async () => {
   s3 = await startS3();
   wire = await startCuttingProxy(s3.endpoint);
   const settings = { ...s3.settings(), S3_ENDPOINT: wire.origin };
-  server = await startTestServer({ ...settings, S3_REDIRECTS: 'true', S3_PUBLIC_ENDPOINT: s3.endpoint });
+  server = await startTestServer({
+    ...settings,
+    URL_UNSIGNED: 'true',
+    S3_REDIRECTS: 'true',
+    S3_PUBLIC_ENDPOINT: s3.endpoint,
+  });
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -82,6 +87,8 @@ it('takes an upload in pieces, and makes a job of it', async () => {
 
 it('answers 503 while the store is away, and serves on afterwards; images need none', async () => {
   const photo = new Uint8Array(await imageFixture({ width: 64, height: 64 }));
+  const stored = await server.request('/v1/uploads', { method: 'POST', body: photo });
+  const { id } = (await stored.json()) as { readonly id: string };
   wire.down(true);
   try {
     const refused = await server.request('/v1/jobs', {
@@ -92,6 +99,11 @@ it('answers 503 while the store is away, and serves on afterwards; images need n
     expect(await problemOf(refused)).toMatchObject({ status: 503, code: 'backend_unavailable' });
     const image = await server.request('/v1/images?width=32', { method: 'POST', body: form(photo) });
     expect(image.status).toBe(200);
+    // A job would go on trying for a minute; here somebody waits.
+    const byAddress = await server.request(`/v1/images/unsigned/width=16/upload%3A${id}`);
+    expect(await problemOf(byAddress)).toMatchObject({ status: 503, code: 'backend_unavailable' });
+    const facts = await server.request(`/v1/images/info?source=upload:${id}`);
+    expect(await problemOf(facts)).toMatchObject({ status: 503, code: 'backend_unavailable' });
   } finally {
     wire.down(false);
   }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ConfigError } from '../../src/config.ts';
 import { openS3Store } from '../../src/stores/s3.ts';
 import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { eventually } from '../support/eventually.ts';
@@ -176,12 +177,38 @@ it('is not opened where the bucket cannot be used, and says so without secrets',
     ...{ localBytes: 0, redirects: false },
     credentials: { accessKeyId: 'the-key', secretAccessKey: 'the-secret' },
   };
-  const none = openS3Store({ ...options, bucket: 'no-such-bucket', endpoint: s3.endpoint });
-  await expect(none).rejects.toThrow(/^The bucket no-such-bucket at http:\/\/127\.0\.0\.1:\d+ /);
+  const none = openS3Store({ ...options, bucket: 'no-such-bucket', endpoint: `${s3.endpoint}/path/` });
+  await expect(none).rejects.toThrow(/^The bucket no-such-bucket at http:\/\/127\.0\.0\.1:\d+\/path /);
+  await expect(none).rejects.toThrow(ConfigError);
   await expect(none).rejects.not.toThrow(/the-key|the-secret/);
   const nobody = openS3Store({ ...options, bucket: 'any', endpoint: 'http://127.0.0.1:1' });
-  await expect(nobody).rejects.toThrow(/cannot be reached/);
+  await expect(nobody).rejects.toThrow(/cannot be reached.*\(connect ECONNREFUSED/);
   await expect(nobody).rejects.toMatchObject({ code: 'backend_unavailable' });
+});
+
+it.each([
+  [404, 'InvalidAccessKeyId', 'S3_ACCESS_KEY'],
+  [404, 'XAdminUserNotFound', 'S3_ACCESS_KEY'],
+  [403, 'AccessDenied', 'S3_ACCESS_KEY'],
+  [404, 'NoSuchBucket', 'S3_BUCKET'],
+  [400, 'AuthorizationHeaderMalformed', 'S3_REGION'],
+])('names what to correct where the store answers %i %s', async (status, code, setting) => {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.writeHead(status).end(`<Error><Code>${code}</Code><Message>no</Message></Error>`);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const opened = openS3Store({
+    ...{ prefix: 'ours/', region: 'us-east-1', pathStyle: true, root: '/nowhere', owner: 'test' },
+    ...{ localBytes: 0, redirects: false, bucket: 'media', endpoint },
+    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
+  });
+  await expect(opened).rejects.toThrow(new RegExp(`${setting}.* \\(${status} ${code}\\)\\.$`));
+  // A key that may list nothing but what is below the prefix is enough.
+  expect(asked).toEqual([expect.stringMatching(/^GET \/media\/?\?.*prefix=ours%2F/)]);
+  server.close();
 });
 
 it('removes the parts that dead processes have left', async () => {

@@ -104,6 +104,13 @@ export function ffmpegFixture(extension: string, args: readonly string[]): Promi
   );
 }
 
+/** As `ffmpegFixture`, as it is without `-bitexact`: with FFmpeg's name in its tags. */
+export function drawnFixture(extension: string, args: readonly string[]): Promise<string> {
+  return cached({ drawn: 1, args }, extension, (to) =>
+    run(FFMPEG, ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', ...args, to]),
+  );
+}
+
 /** Made beside and renamed, so that two test files may make the same one at once. */
 async function cached(
   recipe: object,

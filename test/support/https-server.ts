@@ -45,6 +45,14 @@ export async function startHttps(
   };
 }
 
+/** A body that goes on for as long as somebody takes it. */
+export function writeEndlessly(response: ServerResponse, fill: string | number = 0): void {
+  const push = (error?: Error | null): void => {
+    if (!error && !response.destroyed) response.write(Buffer.alloc(64 * 1024, fill), push);
+  };
+  push();
+}
+
 /** Key and certificate in one. */
 async function makeCertificate(): Promise<string> {
   const command =

@@ -53,7 +53,7 @@ export interface Program extends AsyncDisposable {
 }
 
 /**
- * Runs the program and waits until it serves. Unless `env` says otherwise: a free port, two processes, a new data
+ * Runs the program and waits until it serves. Unless `env` says otherwise: a free port, two processes with an image thread each, a new data
  * folder that is removed when the program is disposed of. Settings of the surrounding shell do not count.
  */
 export async function startProgram(
@@ -69,6 +69,7 @@ export async function startProgram(
       ...surroundings(),
       PORT: '0',
       PROCESSES: '2',
+      IMAGE_THREADS: '1',
       SHUTDOWN_SECONDS: '5',
       LOG_FORMAT: 'json',
       ...modeSettings(dataDir),

@@ -2,34 +2,19 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { endChild } from './end-child.ts';
-import { freePort } from './free-port.ts';
+import { startOwnServer } from './own-server.ts';
+import type { OwnServer } from './own-server.ts';
 
-export interface TestRedis extends AsyncDisposable {
+export interface TestRedis extends OwnServer {
   /** `redis://127.0.0.1:{port}`. */
   readonly url: string;
-  readonly port: number;
-  readonly pid: number;
-  /** Ends it, and keeps what it has written. */
-  stop(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again on the same port with the same data. */
-  start(): Promise<void>;
 }
 
 /** Resolves when it answers. `args` as of redis-server. */
 export async function startRedis(args: readonly string[] = []): Promise<TestRedis> {
-  const folder = await mkdtemp(join(tmpdir(), 'mediamill-redis-'));
-  const port = await freePort();
-  let child: ChildProcess | undefined;
-  const killAtExit = (): void => void child?.kill('SIGKILL');
-  process.once('exit', killAtExit);
-
-  async function start(): Promise<void> {
-    const started = spawn(
+  const server = await startOwnServer('redis', ({ port, folder }) => {
+    const child = spawn(
       process.env['REDIS_SERVER_PATH'] ?? 'redis-server',
       [
         ...['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder],
@@ -38,42 +23,21 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    child = started;
-    const lines = createInterface({ input: started.stdout });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const said: string[] = [];
-    started.once('error', reject);
-    started.once('exit', (code) => reject(new Error(`redis-server ended (${code})\n${said.join('\n')}`)));
-    lines.on('line', (line) => {
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`redis-server ended (${code})\n${said.join('\n')}`)));
+    createInterface({ input: child.stdout }).on('line', (line) => {
       said.push(line);
       if (/Ready to accept connections/.test(line)) resolve();
     });
-    await promise;
-    started.removeAllListeners('exit');
-    endWithUs(started);
-  }
-
-  async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const running = child;
-    child = undefined;
-    await endChild(running, signal);
-  }
-
-  await start();
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    port,
-    get pid() {
-      return child?.pid ?? 0;
-    },
-    start,
-    stop,
-    async [Symbol.asyncDispose]() {
-      process.off('exit', killAtExit);
-      await stop('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+    const ready = promise.then(() => {
+      child.removeAllListeners('exit');
+      endWithUs(child);
+    });
+    return { child, ready };
+  });
+  return Object.assign(server, { url: `redis://127.0.0.1:${server.port}` });
 }
 
 /** Also where this process is killed: then nothing else holds the pipe open, and the watcher ends what it watches. */

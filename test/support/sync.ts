@@ -91,8 +91,8 @@ async function beepsOf(path: string, plain: boolean): Promise<number[]> {
   const samples = new Int16Array(stdout.buffer, stdout.byteOffset, Math.floor(stdout.length / 2));
   const times: number[] = [];
   let last = -Infinity;
-  for (const [index, sample] of samples.entries()) {
-    if (Math.abs(sample) < 2000) continue;
+  for (let index = 0; index < samples.length; index++) {
+    if (Math.abs(samples[index]!) < 2000) continue;
     if (index - last > rate / 4) times.push(index / rate);
     last = index;
   }

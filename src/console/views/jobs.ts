@@ -28,7 +28,11 @@ export function jobsView(app: App): View {
   let hasMore = true;
   let isLoading = false;
   let fault: string | undefined;
-  const stop = app.jobs.onChange(() => app.redraw());
+  const stop = app.jobs.onChange(() => {
+    // Whoever could not be asked answers again.
+    fault = undefined;
+    app.redraw();
+  });
   // "5 min ago" becomes 6.
   const ticker = setInterval(() => app.redraw(), TICK_MS);
 
@@ -88,7 +92,7 @@ export function jobsView(app: App): View {
         ${fault === undefined ? nothing : html`<p class="wrong" role="alert">${fault}</p>`}
         <p class="sr" aria-live="polite">${counted(shown.length, 'job')} shown</p>
         ${
-          shown.length === 0 && !isLoading
+          shown.length === 0 && !isLoading && fault === undefined
             ? html`<p class="panel empty">No job ${status === undefined && kind === undefined && name === '' ? 'yet' : 'like that'}. <a href="#/new">Make one</a></p>`
             : html`<ul class="jobs">${repeat(
                 shown,

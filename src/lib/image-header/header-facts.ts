@@ -5,12 +5,15 @@ export interface HeaderFacts {
   /** Pixels as stored. */
   readonly width: number;
   readonly height: number;
+  /** How often the file has a whole picture; only those of GIF and WebP are all decoded. */
   readonly frames: number;
+  /** It may have transparent parts. */
   readonly alpha: boolean;
-  /** EXIF orientation, 1–8. */
+  /** EXIF orientation, 1–8 (EXIF 2.32, 4.6.4); 1 where there is none. */
   readonly orientation: number;
+  /** Scans of a JPEG that needs every one of them; 1 for all others. */
   readonly scans: number;
-  /** Red, green and blue of 16 bits each, with a colour profile. */
+  /** Red, green and blue of 16 bits each, with a colour profile: the decoder has a way of its own with them. */
   readonly deepProfile?: boolean;
 }
 

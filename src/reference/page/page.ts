@@ -1,7 +1,7 @@
 // The reference as one page that needs no script to be read: all operations with their examples, and all schemas.
 
 import { PROBLEMS } from '../../problems.ts';
-import type { OpenApi, Operation } from '../document.ts';
+import type { OpenApi, Operation } from '../openapi.ts';
 import { code, html, prose } from './markup.ts';
 import type { Markup } from './markup.ts';
 import { fieldRow, fieldsOf, typeOf } from './schema.ts';
