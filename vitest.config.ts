@@ -13,8 +13,9 @@ export default defineConfig({
     // Two cores: more test files at once would only take the CPU from one another's FFmpeg.
     maxWorkers: 2,
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Far above what any takes: a machine that is busy otherwise is no failure.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'] } },

@@ -115,12 +115,24 @@ export function readConfig(
 }
 
 /** What works on one machine, and would not on several: settings that are right only where a person has seen to the rest. */
-export function adviceOn({ QUEUE, STORE }: Pick<Config, 'QUEUE' | 'STORE'>): readonly string[] {
-  return QUEUE === 'bullmq' && STORE === 'disk'
-    ? [
-        'QUEUE=bullmq with STORE=disk: another machine finds no file of this one, unless DATA_DIR/store is one folder for all. Set STORE=s3 for more than one machine',
-      ]
-    : [];
+export function adviceOn({
+  QUEUE,
+  STORE,
+  ROLES,
+  LANES,
+}: Pick<Config, 'QUEUE' | 'STORE' | 'ROLES' | 'LANES'>): readonly string[] {
+  const advice: string[] = [];
+  if (QUEUE === 'bullmq' && STORE === 'disk') {
+    advice.push(
+      'QUEUE=bullmq with STORE=disk: another machine finds no file of this one, unless DATA_DIR/store is one folder for all. Set STORE=s3 for more than one machine',
+    );
+  }
+  if (!ROLES.includes('work') && LANES.length < ALL_LANES) {
+    advice.push(
+      `LANES=${LANES.join(',')} does nothing with ROLES=${ROLES.join(',')}: this machine runs no jobs. Add the role work, or unset LANES`,
+    );
+  }
+  return advice;
 }
 
 /** libuv's pool is one per process and sharp works in it: its threads, and 4 for files and DNS. Must be set before the process starts. */

@@ -45,7 +45,14 @@ export const fleetSettings = {
   S3_ENDPOINT: storeUrl
     .optional()
     .describe('Address of the store, such as `http://minio:9000`; unset: that of AWS for S3_REGION'),
-  S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket'),
+  S3_REGION: z
+    .string()
+    .regex(
+      /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i,
+      'must be a name such as `eu-west-1`: 1 to 63 letters, digits and `-`',
+    )
+    .default('us-east-1')
+    .describe('Region of the bucket'),
   S3_BUCKET: z.string().min(3).max(63).optional().describe('The bucket; it must be there'),
   S3_PREFIX: z
     .string()

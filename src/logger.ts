@@ -1,5 +1,6 @@
 // The log: JSON lines for machines, coloured lines in a terminal; nothing secret in either.
 
+import { hostname } from 'node:os';
 import { destination, pino } from 'pino';
 import type { Logger } from 'pino';
 import pretty from 'pino-pretty';
@@ -10,12 +11,12 @@ export type { Logger } from 'pino';
 /** Bytes of lines that could not be written and are kept for the next try. */
 const MOST_UNWRITTEN = 1 << 20;
 
-/** A logger on standard output. Every line names the process; requests and jobs add `reqId` and `jobId`. */
+/** A logger on standard output. Every line names the process and its machine; requests and jobs add `reqId` and `jobId`. */
 export function createLogger(config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>): Logger {
   const isPretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
   const options = {
     level: config.LOG_LEVEL,
-    base: { pid: process.pid },
+    base: { pid: process.pid, hostname: hostname() },
     hooks: { streamWrite: withoutSecrets },
     redact: {
       paths: [

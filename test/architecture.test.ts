@@ -121,7 +121,10 @@ describe('doors', () => {
     ['piscina', ['src/engines/image-pool.ts', 'workers/image.ts']],
     ['sqlite', ['src/sqlite/', 'src/queues/', 'src/registers/']],
     ['ioredis', ['src/redis/']],
-    ['@aws-sdk/client-s3', ['src/stores/s3-client.ts', 'src/stores/s3-multipart.ts']],
+    [
+      '@aws-sdk/client-s3',
+      ['src/stores/s3-client.ts', 'src/stores/s3-connections.ts', 'src/stores/s3-multipart.ts'],
+    ],
     ['@aws-sdk/s3-request-presigner', ['src/stores/s3-client.ts']],
     ['fluent-ffmpeg', ['src/engines/']],
     ['prom-client', ['src/metrics/runtime.ts', 'src/metrics/exposition.ts']],

@@ -42,6 +42,7 @@ describe('readConfig', () => {
     ['FILM_SLOTS', ['0', '257', '1.5']],
     ['FILM_SECONDS', ['0', '604801']],
     ['VIDEO_STREAMS', ['0', '257']],
+    ['S3_REGION', ['eu west', 'eu_west', '-', 'eu-west-1.', 'e'.repeat(64)]],
   ])('refuses a %s of %j', (name, values) => {
     for (const value of values) expect(() => readConfig({ [name]: value }, machine), value).toThrow(name);
   });
@@ -99,6 +100,14 @@ describe('readConfig', () => {
     expect(adviceOn(readConfig(redis, machine))).toEqual([expect.stringContaining('STORE=s3')]);
     expect(adviceOn(readConfig({ ...redis, ...bucket }, machine))).toEqual([]);
     expect(adviceOn(readConfig({}, machine))).toEqual([]);
+    for (const [ROLES, said] of [
+      ['web', [expect.stringContaining('LANES=film,chunk does nothing')]],
+      ['web,work', []],
+    ] as const)
+      expect(adviceOn(readConfig({ ...redis, ...bucket, ROLES, LANES: 'film,chunk' }, machine))).toEqual(
+        said,
+      );
+    expect(adviceOn(readConfig({ ...redis, ...bucket, ROLES: 'web' }, machine))).toEqual([]);
   });
 
   it('documents every setting', () => {

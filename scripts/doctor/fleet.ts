@@ -14,7 +14,7 @@ const QUIET = { warn: () => undefined };
 /** Nothing where the settings name neither. Needs the packages. */
 export async function fleet(config: Config): Promise<Finding[]> {
   const found: Finding[] = [];
-  if (config.QUEUE === 'bullmq') found.push(...(await redis(config.REDIS_URL ?? '')));
+  if (config.QUEUE === 'bullmq') found.push(...(await redis(config)));
   if (config.STORE === 's3') found.push(await bucket(config));
   if (config.QUEUE === 'bullmq' && config.STORE === 'disk') {
     found.push(
@@ -28,14 +28,18 @@ export async function fleet(config: Config): Promise<Finding[]> {
   return found;
 }
 
-async function redis(url: string): Promise<Finding[]> {
-  const [{ factsOf, openRedis }, { closeRedis }] = await Promise.all([
+async function redis({ REDIS_URL: url = '', REDIS_PREFIX: prefix }: Config): Promise<Finding[]> {
+  const [{ factsOf, openRedis }, { closeRedis }, { fleetProcesses }] = await Promise.all([
     import('../../src/redis/open.ts'),
     import('../../src/redis/connection.ts'),
+    import('../../src/redis/fleet-processes.ts'),
   ]);
   try {
     const opened = await openRedis({ url, name: 'mediamill-doctor', log: QUIET, patience: 3000 });
     const facts = factsOf(await opened.info());
+    const running = await fleetProcesses({ url, prefix, log: QUIET });
+    // Many may not ask for it, and it is their business.
+    const [, fsync] = await opened.config('GET', 'appendfsync').catch(() => []);
     await closeRedis(opened);
     const policy = facts['maxmemory_policy'] ?? 'unknown';
     return [
@@ -54,6 +58,14 @@ async function redis(url: string): Promise<Finding[]> {
             'the append-only file is off: a restart of Redis loses jobs',
             'set `appendonly yes` in redis.conf',
           ),
+      ...(facts['aof_enabled'] === '1' ? appendFsync(fsync) : []),
+      // A prefix that is mistyped is a fleet of its own, where nobody is.
+      ok(
+        'fleet',
+        running === 0
+          ? `no other process yet under REDIS_PREFIX=${prefix}`
+          : `${running === 1 ? '1 process runs' : `${running} processes run`} under REDIS_PREFIX=${prefix}`,
+      ),
     ];
   } catch (error) {
     return [
@@ -64,6 +76,20 @@ async function redis(url: string): Promise<Finding[]> {
       ),
     ];
   }
+}
+
+/** https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/ */
+function appendFsync(value: unknown): Finding[] {
+  if (value === 'always') return [ok('fsync', 'what Redis has answered is on its disk')];
+  if (value !== 'everysec' && value !== 'no') return [];
+  const lost = value === 'everysec' ? 'up to a second' : 'up to half a minute';
+  return [
+    warning(
+      'fsync',
+      `appendfsync is ${value}: a crash of Redis' machine loses ${lost} of jobs that were answered 202`,
+      'set `appendfsync always` in redis.conf, or accept that: docs/running.md, "What Redis must be"',
+    ),
+  ];
 }
 
 /** Puts a small object and removes it again. */

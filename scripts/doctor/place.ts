@@ -128,11 +128,12 @@ async function mediamillAt(host: string, number: number): Promise<string | undef
       checks?: Record<string, { ok: boolean; detail?: string }>;
       of?: unknown;
     };
-    // The admin port counts processes and tells nothing of each.
-    if (typeof of === 'number') return status === 'ready' ? 'ready' : 'not ready: its log says why';
-    if (checks?.['queue'] === undefined || checks['ffmpeg'] === undefined) return undefined;
-    const bad = Object.entries(checks).filter(([, check]) => !check.ok);
+    // The admin port counts processes, and tells only what they lack.
+    const isAdmin = typeof of === 'number';
+    if (!isAdmin && (checks?.['queue'] === undefined || checks['ffmpeg'] === undefined)) return undefined;
     if (status === 'ready') return 'ready';
+    const bad = Object.entries(checks ?? {}).filter(([, check]) => !check.ok);
+    if (bad.length === 0) return 'not ready: its log says why';
     return `not ready: ${bad.map(([name, { detail }]) => `${name} ${detail ?? ''}`.trim()).join('; ')}`;
   } catch {
     return undefined;

@@ -12,8 +12,14 @@ export interface AdminOptions {
   readonly log: Pick<Logger, 'warn' | 'error'>;
   /** The text of /metrics. */
   readonly metrics: () => Promise<string>;
-  /** Processes that serve, those of them that can do their work, and how many there should be. */
-  readonly serving: () => { readonly serving: number; readonly ready: number; readonly of: number };
+  /** Processes that serve, those of them that can do their work, how many there should be, and what they lack. */
+  readonly serving: () => {
+    readonly serving: number;
+    readonly ready: number;
+    readonly of: number;
+    /** By the name of the check: why. */
+    readonly lacking: Readonly<Record<string, string>>;
+  };
 }
 
 export interface Admin {
@@ -39,9 +45,13 @@ export function startAdmin({ host, port, log, metrics, serving }: AdminOptions):
     }
     if (path === '/livez') return send(response, 200, JSON_TYPE, '{"status":"ok"}\n');
     if (path === '/metrics') return send(response, 200, EXPOSITION_TYPE, await metrics());
-    const counted = serving();
+    const { lacking, ...counted } = serving();
     const ready = counted.ready > 0;
-    const body = JSON.stringify({ status: ready ? 'ready' : 'not_ready', ...counted });
+    const status = ready ? 'ready' : 'not_ready';
+    // As /readyz of a process tells them, but for those that are well.
+    const failed = Object.entries(lacking).map(([name, detail]) => [name, { ok: false, detail }] as const);
+    const checks = failed.length > 0 ? { checks: Object.fromEntries(failed) } : {};
+    const body = JSON.stringify({ status, ...counted, ...checks });
     return send(response, ready ? 200 : 503, JSON_TYPE, `${body}\n`);
   };
 

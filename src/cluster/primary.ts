@@ -79,8 +79,8 @@ export function runPrimary({ config, log, env = {} }: PrimaryOptions): void {
             ...duties,
             processes: config.PROCESSES,
             imageThreads: config.IMAGE_THREADS,
-            videoSlots: config.VIDEO_SLOTS,
-            filmSlots: config.FILM_SLOTS,
+            ...(duties.lanes.includes('video') && { videoSlots: config.VIDEO_SLOTS }),
+            ...(duties.lanes.includes('film') && { filmSlots: config.FILM_SLOTS }),
           },
           'serving',
         );

@@ -71,6 +71,8 @@ export function createWatch({ config, log, send, phases }: WatchOptions): Watch 
   let silent = new Set<number>();
   /** Those that cannot do their work, as they said themselves at the last look. */
   let unready = new Set<number>();
+  /** What they lack, by process. */
+  let lacking = new Map<number, ProcessSample['lacking']>();
 
   /** Those that can answer. */
   const asked = (): number[] =>
@@ -83,6 +85,7 @@ export function createWatch({ config, log, send, phases }: WatchOptions): Watch 
       const samples = await askSample.ask(processes);
       silent = new Set(processes.filter((process) => !samples.has(process)));
       unready = new Set(processes.filter((process) => samples.get(process)?.ready === false));
+      lacking = new Map(Array.from(samples, ([process, sample]) => [process, sample.lacking]));
       history.add(samples, process.memoryUsage.rss());
     } catch (error) {
       log.warn({ err: error }, 'the machine could not be looked at');
@@ -140,6 +143,11 @@ export function createWatch({ config, log, send, phases }: WatchOptions): Watch 
           serving: serving.length,
           ready: serving.filter(([id]) => !unready.has(id)).length,
           of: config.PROCESSES,
+          // Mostly all lack the same; of several reasons one is told.
+          lacking: Object.assign({}, ...serving.map(([id]) => lacking.get(id) ?? {})) as Record<
+            string,
+            string
+          >,
         };
       },
     });

@@ -25,6 +25,8 @@ export interface ProcessSample {
   readonly rssBytes: number;
   /** It can do its work: see metrics/readiness.ts. */
   readonly ready: boolean;
+  /** What it lacks, by the name of the check: why. */
+  readonly lacking: Readonly<Record<string, string>>;
   /** Of the whole machine, or of the whole fleet. Null where it could not be read. */
   readonly lanes: Readonly<Record<Lane, LaneStanding>> | null;
 }

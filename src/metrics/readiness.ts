@@ -32,12 +32,19 @@ export interface ReadinessOptions {
 /** What does not answer within so long, in milliseconds, does not answer: whoever asks waits a second or two. */
 const PATIENCE_MS = 500;
 /** How long it holds that a remote store answered, or did not, in milliseconds: looking costs a request. */
-const STORE_FRESH_MS = { ok: 30_000, failed: 5000 };
+const STORE_FRESH_MS = { ok: 10_000, failed: 5000 };
+/** A look at it that takes longer has found that it does not answer, in milliseconds: its calls themselves are patient. */
+const STORE_LOOK_MS = 3000;
 
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { queue, store, videos, leaving, isReachable, isStoreRemote, isWeb } = options;
   // HEAD of what is not there: answered with 404 by a store that works.
-  const lookAtStore = remembered(() => attempt(() => store.stat('readiness'), 'S3 cannot be reached'));
+  const lookAtStore = remembered(() =>
+    inTime(
+      attempt(() => store.stat('readiness'), 'S3 cannot be reached'),
+      STORE_LOOK_MS,
+    ),
+  );
   const lookAtQueue = async (): Promise<Check> => {
     if (isReachable === undefined) {
       return attempt(() => queue.counts(), 'does not answer; the log says why');
@@ -111,9 +118,9 @@ function remembered(look: () => Promise<Check>): () => Promise<Check> {
   };
 }
 
-async function inTime(check: Promise<Check>): Promise<Check> {
+async function inTime(check: Promise<Check>, ms = PATIENCE_MS): Promise<Check> {
   const { promise: late, resolve } = Promise.withResolvers<Check>();
-  const timer = setTimeout(() => resolve({ ok: false, detail: 'does not answer in time' }), PATIENCE_MS);
+  const timer = setTimeout(() => resolve({ ok: false, detail: 'does not answer in time' }), ms);
   try {
     return await Promise.race([check, late]);
   } finally {

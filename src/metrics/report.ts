@@ -67,7 +67,7 @@ export function createReport(options: ReportOptions): Report {
     async sample() {
       traffic.settleBytes();
       const { running, waiting, threads } = images.load();
-      const [lanes, { ready }] = await Promise.all([inTime(queue.lanes()), readiness()]);
+      const [lanes, { ready, checks }] = await Promise.all([inTime(queue.lanes()), readiness()]);
       return {
         requests: metrics.requests.total(),
         latencies: [...metrics.latencies],
@@ -81,6 +81,9 @@ export function createReport(options: ReportOptions): Report {
         ffmpegSlots: ffmpegSlotsOf(slots),
         rssBytes: process.memoryUsage.rss(),
         ready,
+        lacking: Object.fromEntries(
+          Object.entries(checks).flatMap(([name, { ok, detail = '' }]) => (ok ? [] : [[name, detail]])),
+        ),
         lanes,
       };
     },

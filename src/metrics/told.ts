@@ -35,8 +35,14 @@ export function readSample(told: unknown): ProcessSample | undefined {
     rssBytes: number('rssBytes'),
     // Older ones do not say, and were asked because they serve.
     ready: told['ready'] !== false,
+    lacking: readLacking(told['lacking']),
     lanes: readLanes(told['lanes']),
   };
+}
+
+function readLacking(told: unknown): ProcessSample['lacking'] {
+  const found = isObject(told) ? Object.entries(told) : [];
+  return Object.fromEntries(found.filter((each): each is [string, string] => typeof each[1] === 'string'));
 }
 
 /** Buckets that are others than ours cannot be added to them. */

@@ -6,6 +6,7 @@ import { ConfigError } from '../config.ts';
 import { redisUrlMistake } from '../lib/redis-url.ts';
 import { Problem } from '../problems.ts';
 import { guard, NOT_SENT } from './guard.ts';
+import { reasonOf, refusalOf } from './reasons.ts';
 
 export type { Redis } from 'ioredis';
 
@@ -69,7 +70,10 @@ export function connectRedis({
   let isLost = false;
   redis.on('error', (error: Error) => {
     // Said once for each time it is lost, not at every try. The error itself may carry the password.
-    if (!isLost) log.warn({ reason: reasonOf(error), connection: name }, 'Redis cannot be reached');
+    const refusal = refusalOf(error);
+    const reason = refusal ?? reasonOf(error);
+    const what = refusal === undefined ? 'Redis cannot be reached' : 'Redis refuses us';
+    if (!isLost) log.warn({ reason, connection: name }, what);
     isLost = true;
   });
   redis.on('ready', () => {
@@ -113,10 +117,4 @@ export function isNotSent(error: unknown): boolean {
 /** Of an error of a call: why Redis takes no writes (`READONLY`, `OOM`, `MISCONF`, `NOREPLICAS`), if it is that. */
 export function refusedWrite(error: unknown): string | undefined {
   return error instanceof Error ? USELESS.exec(error.message)?.[1] : undefined;
-}
-
-export function reasonOf(error: Error): string {
-  // Of several addresses each has its own error, and the whole has no message.
-  const inner: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  return inner instanceof Error ? inner.message : String(inner);
 }

@@ -2,8 +2,9 @@
 
 import { ConfigError } from '../config.ts';
 import { Problem } from '../problems.ts';
-import { connectRedis, reasonOf, unreachable } from './connection.ts';
+import { connectRedis, unreachable } from './connection.ts';
 import type { Redis, RedisConnectOptions } from './connection.ts';
+import { reasonOf, refusalOf, tlsHint } from './reasons.ts';
 
 export interface RedisOpenOptions extends RedisConnectOptions {
   /** Milliseconds in which Redis must answer. */
@@ -14,8 +15,6 @@ export interface RedisOpenOptions extends RedisConnectOptions {
 
 const PATIENCE_MS = 10_000;
 const OLDEST = [6, 2] as const;
-/** Answers that do not change by waiting. */
-const REFUSED = /^(?:WRONGPASS|NOAUTH|NOPERM|ERR (?:invalid password|AUTH|Client sent AUTH|DB index))/i;
 
 /**
  * Resolves when it can be used. Rejects `backend_unavailable` where it does not answer, and with a ConfigError where a
@@ -29,7 +28,7 @@ export async function openRedis({
   const place = placeOf(options.url);
   const redis = connectRedis(options);
   try {
-    await ready(redis, place, patience);
+    await ready(redis, options.url, patience);
     const info = factsOf(await redis.info());
     const version = info['redis_version'] ?? '';
     const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -44,8 +43,9 @@ export async function openRedis({
   }
 }
 
-async function ready(redis: Redis, place: string, patience: number): Promise<void> {
+async function ready(redis: Redis, url: string, patience: number): Promise<void> {
   if (redis.status === 'ready') return;
+  const place = placeOf(url);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let last = 'no answer';
   const onError = (error: Error): void => {
@@ -58,7 +58,7 @@ async function ready(redis: Redis, place: string, patience: number): Promise<voi
     reject(
       new Problem(
         'backend_unavailable',
-        `Redis cannot be reached at ${place} (waited ${patience / 1000} s; ${last}). Start it, or correct REDIS_URL.`,
+        `Redis cannot be reached at ${place} (waited ${patience / 1000} s; ${last}). Start it, or correct REDIS_URL.${tlsHint(url, last)}`,
       ),
     );
   }, patience);
@@ -70,11 +70,10 @@ async function ready(redis: Redis, place: string, patience: number): Promise<voi
   }
 }
 
-/** What is said of an answer that does not change by waiting; undefined for any other. */
+/** For an answer that does not change by waiting; undefined for any other. */
 function refusal(error: unknown, place: string): ConfigError | undefined {
-  const reason = error instanceof Error ? reasonOf(error) : '';
-  if (!REFUSED.test(reason)) return undefined;
-  return new ConfigError(`The Redis at ${place} refuses us: ${reason.replace(/\.+$/, '')}. See REDIS_URL.`);
+  const reason = refusalOf(error);
+  return reason === undefined ? undefined : new ConfigError(`The Redis at ${place} refuses us: ${reason}.`);
 }
 
 /** `host:port` of a URL, which may hold a password. */

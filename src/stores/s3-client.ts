@@ -10,24 +10,19 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Readable } from 'node:stream';
 import type { Blob, ByteRange } from '../contracts.ts';
+import { clientConfig, connectS3 } from './s3-connections.ts';
+import type { S3ConnectionOptions } from './s3-connections.ts';
 import { isFinalAnswer, s3Failure, unusable } from './s3-failures.ts';
 import { once, patiently } from './s3-patience.ts';
 import type { Manner } from './s3-patience.ts';
 
-export interface S3Options {
+export interface S3Options extends S3ConnectionOptions {
   readonly bucket: string;
   /** What all keys in the bucket begin with: empty, or ending with `/`. */
   readonly prefix: string;
-  readonly region: string;
-  /** Of AWS, for the region, if it is not said. */
-  readonly endpoint?: string | undefined;
-  readonly pathStyle: boolean;
-  /** Those that the SDK finds on the machine, if they are not said. */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
 }
 
 /** An object as it was at one moment. */
@@ -80,43 +75,11 @@ export interface CallOptions {
   readonly moves?: boolean;
 }
 
-const CONNECT_MS = 3000;
-/** A connection on which nothing moves for so long is given up. */
-const IDLE_MS = 20_000;
-const MOVING_IDLE_MS = 240_000;
-const TRIES = 4;
 /** Calls that carry few bytes, and those that carry a part or make the store move bytes, in milliseconds. */
 const CALL_MS = 30_000;
 export const TRANSFER_MS = 300_000;
-/** Results that are read slowly hold one each. */
-const SOCKETS = 4096;
 /** As DeleteObjects allows. */
 const DELETE_AT_ONCE = 1000;
-
-function clientConfig(
-  { region, endpoint, pathStyle, credentials }: S3Options,
-  idleMs = IDLE_MS,
-): S3ClientConfig {
-  const agent = { keepAlive: true, maxSockets: SOCKETS };
-  return {
-    region,
-    ...(endpoint !== undefined && { endpoint }),
-    forcePathStyle: pathStyle,
-    ...(credentials && { credentials }),
-    maxAttempts: TRIES,
-    // Other stores than AWS know them only in part; the signature covers the bytes of whatever is sent.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    // Each would take a connection of its own, and seconds where the store does not answer it.
-    expectContinueHeader: false,
-    requestHandler: {
-      connectionTimeout: CONNECT_MS,
-      socketTimeout: idleMs,
-      httpAgent: agent,
-      httpsAgent: agent,
-    },
-  };
-}
 
 /**
  * Rejects with an Error for people where the bucket is not there or may not be used, and with `backend_unavailable` where the
@@ -126,8 +89,8 @@ export async function openS3(
   options: S3Options & { readonly publicEndpoint?: string | undefined },
 ): Promise<S3 & { /** Goes on trying for a minute. */ readonly patient: S3 }> {
   const { bucket: Bucket, prefix, publicEndpoint } = options;
-  const client = new S3Client(clientConfig(options));
-  const mover = new S3Client(clientConfig(options, MOVING_IDLE_MS));
+  const connections = connectS3(options);
+  const { client, mover } = connections;
   const signer =
     publicEndpoint === undefined
       ? client
@@ -136,10 +99,10 @@ export async function openS3(
 
   const hasty: S3['send'] = async (call, { signal, within = CALL_MS, moves = false } = {}) => {
     const bound = AbortSignal.timeout(within);
+    const abortSignal = signal === undefined ? bound : AbortSignal.any([signal, bound]);
     try {
-      return await call(moves ? mover : client, {
-        abortSignal: signal === undefined ? bound : AbortSignal.any([signal, bound]),
-      });
+      if (moves) return await call(mover, { abortSignal });
+      return await connections.twice((s3) => call(s3, { abortSignal }), abortSignal);
     } catch (error) {
       signal?.throwIfAborted();
       throw s3Failure(error);
@@ -147,7 +110,8 @@ export async function openS3(
   };
 
   const close = (): void => {
-    for (const each of new Set([client, mover, signer])) each.destroy();
+    connections.close();
+    signer.destroy();
   };
 
   try {
@@ -192,7 +156,7 @@ export async function openS3(
     const timer = setTimeout(() => begun.abort(new DOMException('took too long', 'TimeoutError')), CALL_MS);
     try {
       const abortSignal = AbortSignal.any([signal, begun.signal]);
-      const answer = await client.send(command, { abortSignal });
+      const answer = await connections.twice((s3) => s3.send(command, { abortSignal }), abortSignal);
       const body = answer.Body as Readable;
       // It may break before anybody reads it, who then is told; an error that nobody hears ends the process.
       body.on('error', () => undefined);

@@ -19,6 +19,8 @@ const MiB = 1024 * 1024;
 export const LEAST_PART = 5 * MiB;
 export const MOST_PARTS = 10_000;
 export const PART_BYTES = 8 * MiB;
+/** Milliseconds: whoever is to be told of a failure does not wait for long until it is cleared away. */
+const ABORT_MS = 5000;
 /** After so many parts those that follow are twice as large: room for 240 GiB of unknown length. */
 const PARTS_OF_ONE_SIZE = 2000;
 
@@ -97,7 +99,8 @@ export async function beginMultipart(s3: S3, key: string, signal?: AbortSignal):
 
     async abort() {
       const command = new AbortMultipartUploadCommand(upload);
-      await s3.send((client, how) => client.send(command, how)).catch(() => undefined);
+      const done = s3.send((client, how) => client.send(command, how), { within: ABORT_MS });
+      await done.catch(() => undefined);
     },
   };
 }

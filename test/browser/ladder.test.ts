@@ -104,10 +104,11 @@ describe.skipIf(browserIsMissing()).concurrent('in a real browser', () => {
   });
 
   it('a ladder can be watched from its first segments on while it is made, to its end', async () => {
-    // Encodes no faster than the video lasts, as a long one would.
+    // Encodes no faster than the video lasts, as a long one would, and tells how it can be held.
+    const pid = place.join('pid');
     const slow = await script(
       place.join('ffmpeg'),
-      `case "$*" in *"-f hls"*) exec ${FFMPEG} -re "$@";; *) exec ${FFMPEG} "$@";; esac`,
+      `case "$*" in *"-f hls"*) echo $$ > ${pid}; exec ${FFMPEG} -re "$@";; *) exec ${FFMPEG} "$@";; esac`,
     );
     await using server = await startTestServer({ FFMPEG_PATH: slow });
     const { id } = await submit(server, { tv: { type: 'hls', segmentSeconds: 2 } });
@@ -116,9 +117,13 @@ describe.skipIf(browserIsMissing()).concurrent('in a real browser', () => {
       return job.outputs[0]?.url ? job : undefined;
     });
     expect(live.status).toBe('running');
+    // However long the browser takes to begin.
+    const encoder = Number(await readFile(pid, 'utf8'));
+    process.kill(encoder, 'SIGSTOP');
     await using player = await openPlayerPage(browser, { origin: server.url });
     const film = await playHls(player, urlOf(live, 'tv'), { startPosition: 0 });
     expect((await film.facts()).duration ?? 0).toBeLessThan(SECONDS - 1);
+    process.kill(encoder, 'SIGCONT');
     await film.complete();
     const end = await film.playUntil('end', 4);
     expect(end.ended).toBe(true);

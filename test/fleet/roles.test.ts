@@ -1,6 +1,7 @@
 // Real programs on one Redis and one S3: one answers HTTP, others work; for a client they are one server.
 
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { call } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
@@ -53,6 +54,7 @@ const sendVideo = async (query: string, seconds = 1) =>
 
 it('each says what it does; one that only works opens no port', async () => {
   expect(serving(web)).toMatchObject({ roles: ['web'], lanes: [] });
+  for (const slots of ['videoSlots', 'filmSlots']) expect(serving(web)).not.toHaveProperty(slots);
   expect(serving(images)).toMatchObject({ roles: ['work'], lanes: ['image', 'fetch'] });
   expect(serving(images)).not.toHaveProperty('address');
   expect((await health(adminOf(images), '/livez')).status).toBe(200);
@@ -68,6 +70,13 @@ it('a job is taken by the one, worked on by the other, and fetched from the firs
   expect(sent.status).toBe(202);
   const job = await finishedJob(web.address, jobIn(sent).id);
   expect(job.status).toBe('succeeded');
+  for (const msg of ['job begun', 'job ended']) {
+    await eventually(`${msg} is logged`, () => images.log.some((line) => line.msg === msg));
+    expect(images.log.find((line) => line.msg === msg)).toMatchObject({
+      jobId: job.id,
+      hostname: hostname(),
+    });
+  }
   const { url } = Object.values(job.outputs)[0] ?? {};
   const answer = await call(web.address, String(url));
   expect(answer.headers['content-type']).toBe('image/webp');
@@ -153,6 +162,11 @@ it('without Redis images are made, jobs are refused, workers are not ready; all 
       'the worker is not ready',
       async () => (await health(adminOf(images), '/readyz')).status === 503,
     );
+    // One that only works has no other page.
+    expect((await health(adminOf(images), '/readyz')).body).toMatchObject({
+      ...{ status: 'not_ready', serving: 1, ready: 0 },
+      checks: { queue: { ok: false, detail: expect.stringContaining('Redis cannot be reached') } },
+    });
     expect((await health(adminOf(images), '/livez')).status).toBe(200);
   } finally {
     await redis.start();

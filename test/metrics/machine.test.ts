@@ -27,6 +27,7 @@ function sample(changes: Partial<ProcessSample> = {}): ProcessSample {
     ffmpegSlots: 3,
     rssBytes: 1000,
     ready: true,
+    lacking: {},
     lanes: lanesOf(0, 0),
     ...changes,
   };

@@ -1,6 +1,6 @@
 // What makes a process ready in a fleet, and what it only tells.
 
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { createReadiness } from '../../src/metrics/readiness.ts';
 import type { ReadinessOptions } from '../../src/metrics/readiness.ts';
 
@@ -20,6 +20,7 @@ function readiness(changes: Partial<ReadinessOptions>) {
     ...changes,
   })();
 }
+afterEach(() => void vi.useRealTimers());
 const store = (stat: () => Promise<undefined>) => ({ free: async () => undefined, stat });
 
 it('all is well', async () => {
@@ -86,4 +87,31 @@ it('a remote store that answers is not asked again for a while', async () => {
   await Promise.all([look(), look()]);
   await look();
   expect(asked).toBe(1);
+});
+
+it('a remote store that hangs is noticed within seconds, and so is that it is back', async () => {
+  vi.useFakeTimers();
+  let hangs = false;
+  const look = createReadiness({
+    queue: { counts: async () => COUNTS },
+    store: store(async () => (hangs ? never() : undefined)),
+    videos: { capabilities: async () => ({ missing: [] }) as never },
+    leaving: new AbortController().signal,
+    isReachable: () => true,
+    isStoreRemote: true,
+    isWeb: false,
+  });
+  const after = async (ms: number): Promise<boolean> => {
+    await vi.advanceTimersByTimeAsync(ms);
+    const looking = look();
+    await vi.advanceTimersByTimeAsync(500);
+    return (await looking).ready;
+  };
+  expect(await after(0)).toBe(true);
+  hangs = true;
+  expect(await after(10_000)).toBe(false);
+  // What it said last holds for a while, and the question that was never answered for no longer than itself.
+  hangs = false;
+  expect(await after(3000)).toBe(false);
+  expect(await after(5000)).toBe(true);
 });

@@ -25,7 +25,10 @@ it('reads what it knows of a sample and takes zero for the rest', () => {
     rssBytes: Number.NaN,
     latencies: [1, 2],
     lanes: { image: { waiting: 2, running: 1, oldestSince: 5 }, new: 1 },
+    lacking: { store: 'S3 cannot be reached', queue: 5 },
   });
+  expect(sample?.lacking).toEqual({ store: 'S3 cannot be reached' });
+  expect(readSample({})?.lacking).toEqual({});
   expect(sample).toMatchObject({ requests: 7, images: 0, rssBytes: 0, latencies: noLatencies() });
   expect(sample?.lanes?.image).toEqual({ waiting: 2, running: 1, oldestSince: 5 });
   expect(Object.keys(sample?.lanes ?? {})).toEqual([...LANES]);
@@ -86,4 +89,27 @@ it('tells of a look at the machine that failed, and looks again', async () => {
   await vi.advanceTimersByTimeAsync(STEP_MS);
   expect((await machine.view()).samples).toHaveLength(1);
   machine.close();
+});
+
+it('the admin port says what the processes lack', async () => {
+  const store = { store: 'S3 cannot be reached' };
+  const said: object[] = [{ ready: true }, { ready: false, lacking: store }, { ready: true, lacking: store }];
+  const info = vi.fn();
+  const watch = createWatch({
+    config: readConfig({ ADMIN_PORT: '0', PROCESSES: '2' }),
+    log: Object.assign(createLogger(readConfig({ LOG_LEVEL: 'silent' })), { info }),
+    phases: () => new Map([1, 2].map((id) => [id, 'serving'])),
+    send: (id) =>
+      watch.heard(id, { type: 'report', about: 'sample', value: said.shift() ?? {} } as ReportMessage),
+  });
+  await watch.start();
+  const [{ address }] = info.mock.lastCall as [{ address: string }];
+  const asked = async (): Promise<unknown> => {
+    await vi.advanceTimersByTimeAsync(STEP_MS);
+    return (await fetch(`${address}/readyz`)).json();
+  };
+  const checks = { store: { ok: false, detail: 'S3 cannot be reached' } };
+  expect(await asked()).toEqual({ status: 'ready', serving: 2, ready: 1, of: 2, checks });
+  expect(await asked()).toEqual({ status: 'ready', serving: 2, ready: 2, of: 2, checks });
+  expect(await asked()).toEqual({ status: 'ready', serving: 2, ready: 2, of: 2 });
 });

@@ -248,6 +248,15 @@ it('fails to open as an outage where Redis breaks off while it is looked at', as
   expect(await failure(openRedis({ url, name: 'test', log }))).toMatchObject({ code: 'backend_unavailable' });
 });
 
+it('says that TLS may be missing where it was asked for and no answer came', async () => {
+  const url = server.url.replace('redis:', 'rediss:');
+  const error = (await failure(openRedis({ url, name: 'test', log, patience: 200 }))) as Error;
+  expect(error.message).toMatch(/no answer\).* With rediss:\/\/ it is asked for TLS/);
+  await server.stop();
+  const away = (await failure(openRedis({ url, name: 'test', log, patience: 200 }))) as Error;
+  expect(away.message).toMatch(/ECONNREFUSED.*correct REDIS_URL\.$/);
+});
+
 it('fails to open with host and port, and never the password', async () => {
   await server.stop();
   const opening = openRedis({
@@ -263,9 +272,18 @@ it('fails to open with host and port, and never the password', async () => {
   const wrong = openRedis({ url: locked.url.replace('//', '//:hush-hush@'), name: 'test', log });
   const refused = (await failure(wrong)) as Error;
   expect(refused).toBeInstanceOf(ConfigError);
-  expect(refused.message).toMatch(/refuses us: WRONGPASS [^.]+\. See REDIS_URL\.$/);
+  expect(refused.message).toMatch(/refuses us: it does not know the user or the password of REDIS_URL\.$/);
   const none = (await failure(openRedis({ url: locked.url, name: 'test', log }))) as Error;
-  expect(none.message).toMatch(/refuses us: NOAUTH/);
+  expect(none.message).toMatch(
+    /refuses us: it asks for a password: put it into REDIS_URL \(redis:\/\/user:password@host\)\.$/,
+  );
+  const beyond = locked.url.replace('//', '//:right-one@') + '/99';
+  const absent = (await failure(openRedis({ url: beyond, name: 'test', log }))) as Error;
+  expect(absent.message).toMatch(/refuses us: ERR DB index is out of range: see REDIS_URL\.$/);
+  expect(said.map(({ message }) => message)).toEqual([
+    'Redis cannot be reached',
+    ...Array.from({ length: 3 }, () => 'Redis refuses us'),
+  ]);
   for (const { fields } of said) expect(JSON.stringify(fields)).not.toContain('hush');
   for (const error of [away, refused]) expect(String(error.stack)).not.toContain('hush');
   const right = await openRedis({ url: locked.url.replace('//', '//:right-one@'), name: 'test', log });

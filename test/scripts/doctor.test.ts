@@ -257,6 +257,14 @@ describe('the place', () => {
     expect(await port('127.0.0.1', own.number, 'ADMIN_')).toEqual(
       ok('admin', `127.0.0.1:${own.number} is taken by a running Mediamill, which is ready`),
     );
+    await using lacking = await serve({
+      '/livez': { status: 'ok' },
+      '/readyz': {
+        ...{ status: 'not_ready', serving: 1, ready: 0, of: 1 },
+        checks: { store: { ok: false, detail: 'is away' } },
+      },
+    });
+    expect((await port('127.0.0.1', lacking.number, 'ADMIN_')).text).toMatch(/not ready: store is away$/);
     expect(await port('192.0.2.1', 3000, 'ADMIN_')).toMatchObject({ cure: 'correct ADMIN_HOST' });
   });
 

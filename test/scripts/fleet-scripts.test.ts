@@ -8,6 +8,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fleet } from '../../scripts/doctor/fleet.ts';
 import type { Finding } from '../../scripts/doctor/finding.ts';
 import { readConfig } from '../../src/config.ts';
+import { localHints } from '../../src/lib/local-hints.ts';
+import { fleetHints } from '../../src/redis/fleet-hints.ts';
 import { BARE_ENV } from '../support/bare-env.ts';
 import { startRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
@@ -49,8 +51,37 @@ it('the doctor looks at Redis and at the bucket', async () => {
     redis: { state: 'ok' },
     eviction: { state: 'ok' },
     aof: { state: 'ok' },
+    fsync: { state: 'warning', text: expect.stringContaining('everysec') },
+    fleet: { state: 'ok', text: 'no other process yet under REDIS_PREFIX=mediamill' },
     bucket: { state: 'ok' },
   });
+});
+
+it('the doctor counts the processes under the prefix, and is silent of what it may not ask', async () => {
+  await using durable = await startRedis([
+    ...['--appendfsync', 'always', '--user', 'default', 'on', 'nopass', '~*', '&*', '+@all', '-config'],
+  ]);
+  const there = { REDIS_URL: durable.url, REDIS_PREFIX: 'ours', STORE: 'disk' };
+  const log = { warn: () => undefined };
+  const hints = fleetHints({
+    ...{ local: localHints(), url: durable.url, prefix: 'ours', machine: 'one', log },
+  });
+  try {
+    await hints.heard;
+    const found = await examined(there);
+    expect(found).toMatchObject({
+      aof: { state: 'ok' },
+      fleet: { text: '1 process runs under REDIS_PREFIX=ours' },
+    });
+    expect(found).not.toHaveProperty('fsync');
+    await using asked = await startRedis(['--appendfsync', 'always']);
+    expect(await examined({ ...there, REDIS_URL: asked.url })).toMatchObject({ fsync: { state: 'ok' } });
+    expect(await examined({ ...there, REDIS_PREFIX: 'our' })).toMatchObject({
+      fleet: { text: expect.stringContaining('no other process yet') },
+    });
+  } finally {
+    await hints.close();
+  }
 });
 
 it('the doctor says what is wrong with them, and what cures it', async () => {

@@ -88,6 +88,44 @@ it('puts what is not small without asking, before or afterwards', async () => {
   expect(asked).toEqual(['PUT', 'PUT', 'PUT']);
 });
 
+it('a store that takes what comes and says nothing is asked once more, and then given up', async () => {
+  const asked: string[] = [];
+  await using fake = await startFakeS3((request, response) => {
+    request.resume();
+    const { method = '', url = '' } = request;
+    if (url.includes('sources') && !url.includes('list-type=')) {
+      asked.push(`${method} ${/uploadId|uploads|partNumber/.exec(url)?.[0] ?? ''}`.trim());
+      if (!url.includes('uploads')) return;
+    }
+    response.end('<InitiateMultipartUploadResult><UploadId>one</UploadId></InitiateMultipartUploadResult>');
+  });
+  await using at = await openTestS3Store({ ...s3, endpoint: fake.endpoint }, { idleMs: [150, 100] });
+  const put = (bytes: number): Promise<unknown> =>
+    at.store.put('sources/a', Readable.from([Buffer.alloc(bytes)]), { maxBytes: MANY });
+  await expect(put(1)).rejects.toMatchObject({ code: 'backend_unavailable' });
+  expect(asked.splice(0)).toEqual(['PUT', 'PUT']);
+  await expect(put(10 * MiB)).rejects.toMatchObject({ code: 'backend_unavailable' });
+  const parts = asked.filter((each) => each.startsWith('PUT'));
+  expect(asked).toEqual(expect.arrayContaining(['POST uploads', 'DELETE uploadId']));
+  // Each of the parts that were on their way, and no third time.
+  expect(parts.length).toBeLessThanOrEqual(4);
+  expect(await readdir(join(at.root, 'work', 'test'))).toEqual([]);
+  asked.length = 0;
+  await expect(at.store.read('sources/a')).rejects.toMatchObject({ code: 'backend_unavailable' });
+  expect(asked).toEqual(['GET', 'GET']);
+});
+
+it('a call whose connection was cut without a word succeeds on another', async () => {
+  let puts = 0;
+  await using fake = await startFakeS3((request, response) => {
+    request.resume();
+    if (request.method !== 'PUT' || ++puts > 1) response.end('<ListAll/>');
+  });
+  await using at = await openTestS3Store({ ...s3, endpoint: fake.endpoint }, { idleMs: [100, 5000] });
+  await at.store.put('sources/a', Readable.from([Buffer.alloc(9)]), { maxBytes: MANY });
+  expect(puts).toBe(2);
+});
+
 it('a cancelled copy and a cancelled result end at once', async () => {
   const begun: (string | undefined)[] = [];
   await using fake = await startFakeS3((request, response) => {

@@ -151,7 +151,7 @@ export const jobDocs: OperationDocs = {
       },
     },
     errors: ['job_not_found', 'output_not_found', 'output_not_ready', 'range_not_satisfiable'],
-    curl: `curl "http://127.0.0.1:3000/v1/jobs/$JOB/outputs/video" -o video.mp4`,
+    curl: `curl -L "http://127.0.0.1:3000/v1/jobs/$JOB/outputs/video" -o video.mp4`,
     async script(mediamill, { job }) {
       const response = await mediamill.output(job, 'video');
       await writeFile('video.mp4', response.body!);
