@@ -9,7 +9,7 @@ import { adviceOn, ConfigError, readConfig, threadPoolSize } from './config.ts';
 import type { Config } from './config.ts';
 import { createLogger } from './logger.ts';
 import { assertNotMoved } from './move/marker.ts';
-import { Problem } from './problems.ts';
+import { isAway } from './problems.ts';
 
 async function settings(): Promise<Config> {
   try {
@@ -40,7 +40,7 @@ async function assertKeys(config: Config): Promise<void> {
     }
   } catch (error) {
     // Each process looks itself, as soon as it can.
-    if (!(error instanceof Problem && error.code === 'backend_unavailable')) throw error;
+    if (!isAway(error)) throw error;
   }
 }
 

@@ -188,3 +188,8 @@ export class Problem extends Error {
     });
   }
 }
+
+/** Whether Redis or the store could not be reached, which passes by itself. */
+export function isAway(error: unknown): error is Problem {
+  return error instanceof Problem && error.code === 'backend_unavailable';
+}

@@ -2,7 +2,7 @@
 
 import type { Meters, Records, Taken } from '../contracts.ts';
 import { RecentMap } from '../lib/recent-map.ts';
-import { Problem } from '../problems.ts';
+import { isAway, Problem } from '../problems.ts';
 
 /** So long, in milliseconds, what was read last is believed; nobody can revoke a key meanwhile either. */
 export const RECALLED_MS = 900_000;
@@ -79,8 +79,7 @@ async function unlessAway<T>(
   try {
     return await ask();
   } catch (error) {
-    const isAway = error instanceof Problem && error.code === 'backend_unavailable';
-    if (isAway && otherwise !== undefined) return otherwise.value;
+    if (isAway(error) && otherwise !== undefined) return otherwise.value;
     throw error;
   }
 }

@@ -3,7 +3,7 @@
 import { Transform } from 'node:stream';
 import { callbackify } from 'node:util';
 import type { Meters } from '../contracts.ts';
-import { Problem } from '../problems.ts';
+import { isAway } from '../problems.ts';
 import { accountOf, bytesADay, dayIsFull } from './accounts.ts';
 import type { TenantLimits } from './caller.ts';
 
@@ -77,7 +77,7 @@ async function unlessAway<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;
   } catch (error) {
-    if (error instanceof Problem && error.code === 'backend_unavailable') return undefined;
+    if (isAway(error)) return undefined;
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import type { HintBus } from '../contracts.ts';
 import type { Logger } from '../logger.ts';
 import type { MachineView } from '../metrics/machine.ts';
 import type { Report } from '../metrics/report.ts';
-import { Problem } from '../problems.ts';
+import { isAway } from '../problems.ts';
 import { createAsking } from './asking.ts';
 import { channelSender } from './channel.ts';
 import { ipcHints } from './hints.ts';
@@ -131,7 +131,7 @@ export async function runProcess({
     const { address } = await starting;
     send({ type: 'ready', ...(address !== undefined && { address }) });
   } catch (error) {
-    if (error instanceof Problem && error.code === 'backend_unavailable') {
+    if (isAway(error)) {
       // No mistake of anybody: it is tried again, in a while, for as long as it takes.
       log.error({ reason: error.message }, 'the server cannot start yet');
       process.exit(UNAVAILABLE_CODE);

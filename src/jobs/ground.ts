@@ -1,6 +1,6 @@
 // What a machine needs under its feet to work on jobs: room on its disk, and a store that answers.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import type { BlobStore } from '../contracts.ts';
 import { Problem } from '../problems.ts';
 
@@ -43,7 +43,7 @@ export function createGround(store: Pick<BlobStore, 'free' | 'stat'>): Ground {
   async function lookInTime(): Promise<void> {
     looking ??= look();
     const late = new AbortController();
-    const timeout = delay(PATIENCE_MS, undefined, { signal: late.signal }).catch(() => undefined);
+    const timeout = rest(PATIENCE_MS, late.signal);
     await Promise.race([looking, timeout]);
     late.abort();
   }

@@ -1,6 +1,6 @@
 // Waits until the end of a job lasts: a Redis that crashes may forget its last seconds, and then the job runs again.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import type { JobQueue } from '../contracts.ts';
 import { Problem } from '../problems.ts';
 import { isFinished } from './job.ts';
@@ -24,9 +24,6 @@ const SYNCED_ALMOST = 1200;
 /** Between two questions to a Redis that is away. */
 const ASK_AGAIN = 1000;
 
-const pauseFor = (milliseconds: number, signal?: AbortSignal): Promise<unknown> =>
-  delay(milliseconds, undefined, signal && { signal }).catch(() => undefined);
-
 /**
  * Resolves when the end of a job that has ended, or was removed, is kept for good: whether it is. False: it was forgotten, and
  * what the job is made of is needed again; or that could not be asked before the process left, and the sweeper clears up.
@@ -34,7 +31,7 @@ const pauseFor = (milliseconds: number, signal?: AbortSignal): Promise<unknown> 
 export function lastingEnd({
   queue,
   leaving,
-  pause = pauseFor,
+  pause = rest,
 }: LastingEndOptions): (job: Pick<Job, 'id'>) => Promise<boolean> {
   return async ({ id }) => {
     if (!leaving.aborted) await pause(SYNCED_AFTER, leaving);

@@ -1,4 +1,4 @@
-// A wait that ends early with the reason that it was given.
+// Waits that end early: with the reason that they were given, or as if their time were over.
 
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -13,4 +13,9 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
     signal?.throwIfAborted();
     throw error;
   }
+}
+
+/** Resolves after so many milliseconds, or as soon as the signal aborts. */
+export async function rest(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  await pause(milliseconds, signal).catch(() => undefined);
 }

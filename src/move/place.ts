@@ -3,7 +3,7 @@
 import type { BlobStore, JobQueue, KeptJob, KeptRecord, Records } from '../contracts.ts';
 import { STORE_OWNER } from '../jobs/store-owner.ts';
 import { pause } from '../lib/pause.ts';
-import { Problem } from '../problems.ts';
+import { isAway } from '../problems.ts';
 
 export interface Place {
   readonly queue: Pick<JobQueue, 'dump' | 'restore' | 'get' | 'newestEvent' | 'skipEvents'>;
@@ -46,8 +46,7 @@ export async function patiently<T>(call: () => Promise<T>, signal?: AbortSignal)
     try {
       return await call();
     } catch (error) {
-      const isAway = error instanceof Problem && error.code === 'backend_unavailable';
-      if (!isAway || tries === TRIES) throw error;
+      if (!isAway(error) || tries === TRIES) throw error;
     }
     await pause(Math.min(50 * 2 ** tries, LONGEST_PAUSE_MS), signal);
   }

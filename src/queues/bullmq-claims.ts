@@ -1,6 +1,6 @@
 // The bookkeeping of the queue on BullMQ as the runner asks for it: a place of the machine, a ticket, and the job in the ledger.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import { isFinished } from '../jobs/job.ts';
 import type { Job, JobAction, Lane, ProgressUpdate } from '../jobs/job.ts';
 import { Problem } from '../problems.ts';
@@ -147,7 +147,7 @@ export class BullClaims implements Ledger<BullClaim> {
       } catch (error) {
         if (!(error instanceof Problem) || signal.aborted) throw error;
       }
-      await delay(RETRY, undefined, { signal }).catch(() => undefined);
+      await rest(RETRY, signal);
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { Queue, Worker } from 'bullmq';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import { JobAborted } from '../contracts.ts';
 import type { AbortCause, HintBus, PartHandler } from '../contracts.ts';
 import type { Job } from '../jobs/job.ts';
@@ -113,8 +113,7 @@ export function startPartHost(handler: PartHandler, concurrency: number, options
     }
   }
 
-  const pause = (ms: number): Promise<unknown> =>
-    delay(ms, undefined, { signal: taking }).catch(() => undefined);
+  const pause = (ms: number): Promise<unknown> => rest(ms, taking);
 
   async function open(): Promise<Worker | undefined> {
     const found = await handler.kind();
@@ -202,7 +201,7 @@ export function startPartHost(handler: PartHandler, concurrency: number, options
         if (typeof (error as { code?: unknown }).code === 'number' || closed.signal.aborted) return;
         if (!(unreachable(error) instanceof Problem)) throw error;
       }
-      await delay(AGAIN, undefined, { signal: closed.signal }).catch(() => undefined);
+      await rest(AGAIN, closed.signal);
     }
   }
 

@@ -2,10 +2,11 @@
 
 import { FlowProducer, Queue, QueueEvents } from 'bullmq';
 import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import { JobAborted, NoHelp } from '../contracts.ts';
 import type { HintBus, JobContext, WorkPart } from '../contracts.ts';
 import type { Job } from '../jobs/job.ts';
-import { Problem, PROBLEMS } from '../problems.ts';
+import { isAway, Problem, PROBLEMS } from '../problems.ts';
 import type { ProblemDocument } from '../problems.ts';
 import type { Redis } from '../redis/connection.ts';
 import { unreachable } from '../redis/connection.ts';
@@ -208,8 +209,8 @@ async function untilReached<T>(signal: AbortSignal, call: () => Promise<T>): Pro
       // BullMQ's own answers have numbers: they do not change by waiting.
       if (error instanceof NoHelp || typeof (error as { code?: unknown }).code === 'number') throw error;
       const known = unreachable(error);
-      if (!(known instanceof Problem) || known.code !== 'backend_unavailable') throw error;
-      await delay(AGAIN, undefined, { signal }).catch(() => undefined);
+      if (!isAway(known)) throw error;
+      await rest(AGAIN, signal);
     }
   }
 }
@@ -218,7 +219,7 @@ async function lookNowAndThen(signal: AbortSignal, pause: number, look: () => Pr
   while (!signal.aborted) {
     // Redis is away: the next look will tell.
     await look().catch(() => undefined);
-    await delay(pause, undefined, { signal }).catch(() => undefined);
+    await rest(pause, signal);
   }
 }
 

@@ -1,6 +1,6 @@
 // The places for running jobs that a machine has, shared by its processes: held for a while, and renewed.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import { unreachable } from '../redis/connection.ts';
 import type { Redis } from '../redis/connection.ts';
 import { scriptsOf } from '../redis/scripts.ts';
@@ -86,7 +86,7 @@ export class MachineSlots {
         const stop = (): void => resolve();
         signal.addEventListener('abort', stop);
         const pause = this.#options.pollMilliseconds * (0.75 + Math.random() / 2);
-        const poll = delay(pause, undefined, { signal: over.signal }).catch(() => undefined);
+        const poll = rest(pause, over.signal);
         if (!signal.aborted) await Promise.race([promise, poll]);
         signal.removeEventListener('abort', stop);
         over.abort();

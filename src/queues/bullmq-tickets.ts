@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import type { Job as BullJob } from 'bullmq';
+import { rest } from '../lib/pause.ts';
 import { LANES } from '../jobs/job.ts';
 import type { Job, Lane } from '../jobs/job.ts';
 import { unreachable } from '../redis/connection.ts';
@@ -80,7 +81,7 @@ export class Tickets {
       } catch (error) {
         if (signal.aborted) return undefined;
         this.#complain(error);
-        await delay(PAUSE, undefined, { signal }).catch(() => undefined);
+        await rest(PAUSE, signal);
       }
     }
     return undefined;

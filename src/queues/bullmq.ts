@@ -1,6 +1,5 @@
 // The queue of a fleet: BullMQ on Redis hands out the work, the ledger beside it in Redis says what is.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import type {
   EventsWanted,
   EventStream,
@@ -13,9 +12,10 @@ import type {
   Page,
   PartHandler,
 } from '../contracts.ts';
+import { rest } from '../lib/pause.ts';
 import { isFinished, LANES } from '../jobs/job.ts';
 import type { Job, JobStatus, Lane, NewJob } from '../jobs/job.ts';
-import { Problem } from '../problems.ts';
+import { isAway, Problem } from '../problems.ts';
 import { isNotSent } from '../redis/connection.ts';
 import type { BullClaim } from './bullmq-claims.ts';
 import { PART_SLOTS } from './bullmq-part-names.ts';
@@ -273,7 +273,7 @@ class BullQueue implements JobQueue {
 }
 
 function isUnanswered(error: unknown): boolean {
-  return error instanceof Problem && error.code === 'backend_unavailable' && !isNotSent(error.cause);
+  return isAway(error) && !isNotSent(error.cause);
 }
 
 /** Whoever follows events waits for Redis to come back; undefined if it does not want to any more. */
@@ -286,9 +286,9 @@ async function untilReached<T>(
     try {
       return await question();
     } catch (error) {
-      if (!(error instanceof Problem) || error.code !== 'backend_unavailable') throw error;
+      if (!isAway(error)) throw error;
     }
-    await delay(RETRY, undefined, { signal }).catch(() => undefined);
+    await rest(RETRY, signal);
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 // What is done after a job's end and must not hold up anything: its failure is logged, closing waits for it a little.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 
 /** A longer one would fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -37,6 +37,6 @@ export async function within(work: Promise<unknown>, milliseconds: number): Prom
   const over = new AbortController();
   await Promise.race([
     work.finally(() => over.abort()),
-    delay(Math.min(milliseconds, LONGEST_TIMER), undefined, { signal: over.signal }).catch(() => undefined),
+    rest(Math.min(milliseconds, LONGEST_TIMER), over.signal),
   ]);
 }

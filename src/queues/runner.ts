@@ -1,6 +1,7 @@
 // Takes jobs of a queue and runs them: claims, heartbeats, aborts, and what is done when an attempt ends.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import type { JobContext, JobHandler } from '../contracts.ts';
 import { isFinished } from '../jobs/job.ts';
 import type { Job, JobAction, Lane, ProgressUpdate } from '../jobs/job.ts';
@@ -145,7 +146,7 @@ export class Runner<C extends Claim> {
   /** Nobody else may ever ask: a queue that waits for jobs is not asked a second time. */
   async #askAgain(work: LaneWork, pause: number): Promise<void> {
     work.again = true;
-    await delay(pause, undefined, { signal: this.#taking.signal }).catch(() => undefined);
+    await rest(pause, this.#taking.signal);
   }
 
   async #take(work: LaneWork): Promise<void> {
@@ -241,7 +242,7 @@ export class Runner<C extends Claim> {
         // A full or busy disk passes, and hours of work hang on it: heartbeats go on meanwhile.
         if (!(error instanceof Problem) || this.#stopped.signal.aborted) return 'unknown';
       }
-      await delay(REWRITE, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+      await rest(REWRITE, this.#stopped.signal);
     }
   }
 

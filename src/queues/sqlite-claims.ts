@@ -1,6 +1,6 @@
 // The embedded queue's bookkeeping as the runner asks for it: each question a transaction of the writer, or a look without one.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import type { Job, JobAction, Lane, ProgressUpdate } from '../jobs/job.ts';
 import type { SqliteWriter } from '../sqlite/writer.ts';
 import type { Ledger, Standing, Taken, Taking } from './ledger.ts';
@@ -68,7 +68,7 @@ export class SqliteClaims implements Ledger<SqliteClaim> {
     this.#lookedAt = Date.now();
     if (away < Math.max(2 * this.#beat, LONG_PAUSE)) return;
     await beat();
-    await delay(this.#beat, undefined, { signal }).catch(() => undefined);
+    await rest(this.#beat, signal);
     this.#lookedAt = Date.now();
   }
 }

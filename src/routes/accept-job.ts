@@ -19,7 +19,7 @@ import { assetsOf } from '../operations/assets.ts';
 import { videoAssetsOf } from '../operations/video.ts';
 import type { IdempotentRoute } from '../plugins/idempotency.ts';
 import { contentLength, receiveFile } from '../plugins/media-body.ts';
-import { Problem } from '../problems.ts';
+import { isAway, Problem } from '../problems.ts';
 import type { JobOrder } from './order.ts';
 
 export interface JobIntake {
@@ -167,7 +167,7 @@ export async function enqueue(
     })
     .catch(async (error: unknown) => {
       // The job may be there all the same, and needs it; if not, the sweeper finds a file without a job.
-      const isUnknown = error instanceof Problem && error.code === 'backend_unavailable';
+      const isUnknown = isAway(error);
       if (!isUnknown) await drop(store, source.key);
       throw error;
     });

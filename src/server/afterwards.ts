@@ -6,7 +6,7 @@ import { startAftermath } from '../jobs/aftermath.ts';
 import type { Aftermath } from '../jobs/aftermath.ts';
 import { startSweeper } from '../jobs/sweeper.ts';
 import { createSafePost } from '../lib/safe-post.ts';
-import { Problem } from '../problems.ts';
+import { isAway, Problem } from '../problems.ts';
 import { startWebhooks } from '../webhooks/webhooks.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { Backends } from './backends.ts';
@@ -43,7 +43,7 @@ export function startAfterwards(
   );
   // What heals by itself is no mistake of ours.
   const trouble = (message: string) => (error: unknown) =>
-    log[isAway(error) ? 'warn' : 'error']({ err: error }, message);
+    log[isBecauseAway(error) ? 'warn' : 'error']({ err: error }, message);
   const webhooks = startWebhooks({
     records,
     hints,
@@ -86,7 +86,7 @@ export function startAfterwards(
 }
 
 /** Redis or S3 cannot be reached, be it told by way of another error. */
-function isAway(error: unknown): boolean {
-  if (error instanceof Problem) return error.code === 'backend_unavailable';
-  return error instanceof Error && error.cause !== undefined && isAway(error.cause);
+function isBecauseAway(error: unknown): boolean {
+  if (error instanceof Problem) return isAway(error);
+  return error instanceof Error && error.cause !== undefined && isBecauseAway(error.cause);
 }

@@ -1,7 +1,7 @@
 // Calls that go on trying while the store is away: what took hours to make is not given up over a break of seconds.
 
 import { pause } from '../lib/pause.ts';
-import { Problem } from '../problems.ts';
+import { isAway } from '../problems.ts';
 
 /** Milliseconds after which the store is given up, and between two tries. */
 const PATIENCE_MS = 60_000;
@@ -19,8 +19,7 @@ export const patiently: Manner = async (call, signal) => {
     try {
       return await call();
     } catch (error) {
-      const isAway = error instanceof Problem && error.code === 'backend_unavailable';
-      if (!isAway || performance.now() + ms > end) throw error;
+      if (!isAway(error) || performance.now() + ms > end) throw error;
       await pause(ms, signal);
     }
   }

@@ -1,6 +1,6 @@
 // Sends what is due: each process for itself, one of them each delivery.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { rest } from '../lib/pause.ts';
 import type { HintBus, Records, Stored } from '../contracts.ts';
 import type { SafePost } from '../lib/safe-post.ts';
 import { attemptDelivery } from './attempt.ts';
@@ -270,10 +270,7 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
       await looking;
       const over = new AbortController();
       const patience = Math.max(0, deadline - Date.now());
-      await Promise.race([
-        Promise.all(sending.values()),
-        delay(patience, undefined, { signal: over.signal }).catch(() => undefined),
-      ]);
+      await Promise.race([Promise.all(sending.values()), rest(patience, over.signal)]);
       over.abort();
       broken.abort();
       await Promise.all(sending.values());

@@ -1,7 +1,7 @@
 // A wait that ends early with the reason that it was given.
 
 import { expect, it } from 'vitest';
-import { pause } from '../../src/lib/pause.ts';
+import { pause, rest } from '../../src/lib/pause.ts';
 
 it.each(['before', 'meanwhile'])('ends with the reason of a signal that aborts %s', async (when) => {
   const reason = new Error('cancelled');
@@ -14,4 +14,12 @@ it.each(['before', 'meanwhile'])('ends with the reason of a signal that aborts %
 
 it('resolves when its time is over', async () => {
   await expect(pause(1, new AbortController().signal)).resolves.toBeUndefined();
+});
+
+it('is over, and nothing else, for whoever only rests', async () => {
+  const controller = new AbortController();
+  const resting = rest(3_600_000, controller.signal);
+  controller.abort(new Error('cancelled'));
+  await expect(resting).resolves.toBeUndefined();
+  await expect(rest(1)).resolves.toBeUndefined();
 });
